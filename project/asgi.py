@@ -1,0 +1,26 @@
+"""HTTP and the progress sockets, in one ASGI application."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+http = get_asgi_application()
+
+# Only now are the apps loaded that these need.
+from channels.auth import AuthMiddlewareStack  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.urls import path  # noqa: E402
+
+from jobs.consumers import JobConsumer, JobsConsumer  # noqa: E402
+from jobs.pacing import paced  # noqa: E402
+
+sockets = URLRouter(
+    [path("ws/jobs/<uuid:job>/", JobConsumer.as_asgi()), path("ws/jobs/", JobsConsumer.as_asgi())],
+)
+application = ProtocolTypeRouter(
+    {"http": paced(http), "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(sockets))},
+)

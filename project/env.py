@@ -1,0 +1,109 @@
+"""Every setting an operator can change: name, type, default, meaning. docs/configuration.md is held to this table."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, Literal
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+Kind = Literal["str", "bool", "int", "list", "json"]
+BOOLEANS = {"true", "false", "yes", "no", "on", "off", "1", "0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    kind: Kind
+    default: Any
+    meaning: str
+
+
+VARIABLES: dict[str, Variable] = {
+    "SOLOIST_DATA_DIR": Variable("str", "data", "Folder for the database, media and the secret key."),
+    "PORT": Variable("int", 8000, "Port that `make run` listens on, on 127.0.0.1."),
+    "SOLOIST_SECRET_KEY": Variable("str", "", "Django's secret key; made in the data folder on first start if empty."),
+    "SOLOIST_DEBUG": Variable("bool", False, "Django's debug mode. Never on a server that others reach."),
+    "SOLOIST_ALLOWED_HOSTS": Variable("list", ["127.0.0.1", "localhost", "[::1]"], "Host names the server answers to."),
+    "SOLOIST_PUBLIC_URL": Variable("str", "", "Address users type, as https://soloist.example.org; used in links."),
+    "SOLOIST_BEHIND_PROXY": Variable("bool", False, "Trust X-Forwarded-For and -Proto of the proxy in front."),
+    "DATABASE_URL": Variable("str", "", "postgres://user:password@host/name; SQLite in the data folder if empty."),
+    "REDIS_URL": Variable("str", "", "redis://host:6379/0 shortens the delay of live progress; not needed."),
+    "SOLOIST_S3_BUCKET": Variable("str", "", "Keep media in this S3 bucket instead of the data folder."),
+    "SOLOIST_S3_ENDPOINT": Variable("str", "", "Address of an S3 server other than Amazon's."),
+    "SOLOIST_S3_REGION": Variable("str", "", "Region of the bucket."),
+    "SOLOIST_S3_ACCESS_KEY": Variable("str", "", "Access key; boto3's own search if empty."),
+    "SOLOIST_S3_SECRET_KEY": Variable("str", "", "Secret key; boto3's own search if empty."),
+    "EMAIL_URL": Variable("str", "", "smtp://user:password@host:587/?tls=True; mails go to the log if empty."),
+    "SOLOIST_EMAIL_FROM": Variable("str", "soloist@localhost", "Sender of mails."),
+    "SOLOIST_SIGNUP_OPEN": Variable("bool", True, "Whether strangers can make accounts."),
+    "SOLOIST_SIGNUP_CREDITS": Variable("int", 20_000, "Credits granted to a new account."),
+    "SOLOIST_CREDITS_PER_SECOND": Variable(
+        "json", {"extraction": "5.5", "diarization": "5.5"}, "Price of one second of audio for each task, as JSON."
+    ),
+    "SOLOIST_RATE_LIMIT": Variable("int", 100, "Requests a minute for each key and endpoint."),
+    "SOLOIST_MAX_UPLOAD_MB": Variable("int", 200, "Largest file that one plain upload may carry, in MB."),
+    "SOLOIST_MAX_AUDIO_SECONDS": Variable("int", 24 * 3600, "Longest recording, in seconds."),
+    "SOLOIST_MAX_DOWNLOAD_MB": Variable("int", 1024, "Largest file fetched from a URL, in MB."),
+    "SOLOIST_FETCH_TIMEOUT": Variable("int", 1800, "Seconds after which fetching a URL is given up."),
+    "SOLOIST_FETCH_ALLOW": Variable("list", [], "Private networks that URLs may point into, as CIDR (192.168.7.0/24)."),
+    "SOLOIST_LINK_SECONDS": Variable("int", 3600, "Life of a signed download link, in seconds."),
+    "SOLOIST_ENGINE_THREADS": Variable("int", 0, "CPU threads of the engine; all cores if 0."),
+    "SOLOIST_ENGINE_TIMEOUT": Variable("int", 6 * 3600, "Seconds after which one run of the engine is given up."),
+    "SOLOIST_LEASE_SECONDS": Variable("int", 60, "A worker silent for so long has lost its job to the next one."),
+    "SOLOIST_MAX_ATTEMPTS": Variable("int", 3, "Times a job is started before it fails as worker_lost."),
+    "SOLOIST_RETENTION_DAYS": Variable(
+        "int", 0, "Delete finished jobs with their files after so many days; never if 0."
+    ),
+}
+
+environ.Env.read_env(BASE_DIR / ".env")
+_env = environ.Env()
+
+
+def read(name: str) -> Any:
+    """The value of a variable of the table, from the environment or `.env`, in its type; its default if empty.
+
+    Raises ImproperlyConfigured.
+    """
+    variable = VARIABLES[name]
+    written = os.environ.get(name)
+    if not written:
+        return variable.default
+    if variable.kind == "bool" and written.lower() not in BOOLEANS:
+        raise ImproperlyConfigured(f"{name} is {written!r}; it has to be true or false.")
+    try:
+        return getattr(_env, variable.kind)(name)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is {written!r}, which cannot be read as {variable.kind}.") from error
+
+
+def data_dir() -> Path:
+    folder = (BASE_DIR / read("SOLOIST_DATA_DIR")).resolve()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def secret_key(folder: Path) -> str:
+    """The configured key, or one made once and kept in the data folder, readable by its owner only."""
+    if configured := read("SOLOIST_SECRET_KEY"):
+        return str(configured)
+    file = folder / "secret_key"
+    if not file.exists():
+        _write_once(file, secrets.token_urlsafe(50))
+    return file.read_text()
+
+
+def _write_once(file: Path, text: str) -> None:
+    """Whole or not at all, readable by its owner only, and the first of several processes wins."""
+    with NamedTemporaryFile("w", dir=file.parent) as draft:  # mode 0600
+        draft.write(text)
+        draft.flush()
+        with suppress(FileExistsError):
+            os.link(draft.name, file)
