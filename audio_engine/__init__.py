@@ -1,0 +1,47 @@
+"""Speaker diarization and extraction: who spoke when, and everyone on a track of their own.
+
+`extract` does a whole request in this process; `EngineProcess` keeps a warm process that does requests one after
+another. Both raise `EngineError`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .client import EngineDied, EngineProcess
+from .errors import Canceled, EngineError, ErrorCode
+from .types import Diarization, MediaInfo, MediaLimits, Progress, Request, Result, SpeakerBounds, Turn
+
+if TYPE_CHECKING:
+    from .media import probe
+    from .pipeline import extract
+
+__all__ = [
+    "Canceled",
+    "Diarization",
+    "EngineDied",
+    "EngineError",
+    "EngineProcess",
+    "ErrorCode",
+    "MediaInfo",
+    "MediaLimits",
+    "Progress",
+    "Request",
+    "Result",
+    "SpeakerBounds",
+    "Turn",
+    "extract",
+    "probe",
+]
+
+
+def __getattr__(name: str) -> Any:  # numpy and FFmpeg come in only where they are used
+    if name == "extract":
+        from .pipeline import extract
+
+        return extract
+    if name == "probe":
+        from .media import probe
+
+        return probe
+    raise AttributeError(name)

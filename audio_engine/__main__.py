@@ -1,0 +1,156 @@
+"""The engine on the command line, without a server: `python -m audio_engine extract RECORDING --output FOLDER`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from .errors import EngineError
+from .registry import AUTO
+from .types import OVERLAP_POLICIES, Progress, Request, Result, SpeakerBounds, SpeakerStats, Stage
+
+REJECTED, FAILED, INTERRUPTED = 2, 1, 130
+BAR_WIDTH = 30
+COLUMNS = ("speaker", "talk s", "share", "turns", "overlap s", "RMS dB", "peak", "LUFS", "SNR dB")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 2 the recording or an option is refused, 1 the engine failed, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except EngineError as error:
+        _say_error(error, options.json)
+        return REJECTED if error.permanent else FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception:  # the traceback is for us, the line below it for the user
+        traceback.print_exc()
+        _say_error(EngineError("ENGINE_FAILED", "The engine failed."), options.json)
+        return FAILED
+    return 0
+
+
+def _probe(options: argparse.Namespace) -> None:
+    from .media import probe
+
+    found = asdict(probe(options.recording))
+    print(json.dumps(found) if options.json else "\n".join(f"{name}: {value}" for name, value in found.items()))
+
+
+def _extract(options: argparse.Namespace) -> None:
+    from .pipeline import extract
+
+    request = Request(
+        source=options.recording,
+        output=options.output,
+        task=options.task,
+        engine=options.engine,
+        speakers=SpeakerBounds(options.num_speakers, options.min_speakers, options.max_speakers),
+        overlap=getattr(options, "overlap", "separate"),
+        clean_background=getattr(options, "clean_background", False),
+        compact=getattr(options, "compact", False),
+    )
+    _clear(options.output)
+    with _progress_bar() as progress, contextlib.redirect_stdout(sys.stderr):  # stdout is for the result
+        result = extract(request, progress)
+    print((options.output / "result.json").read_text(encoding="utf-8") if options.json else _table(result))
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier run left, which might have found more speakers."""
+    for pattern in ("speaker_*.wav", "*.rttm", "result.json"):
+        for path in folder.glob(pattern):
+            path.unlink()
+
+
+@contextlib.contextmanager
+def _progress_bar() -> Iterator[Progress]:
+    shown = sys.stderr.isatty()
+
+    def draw(stage: Stage, fraction: float) -> None:
+        if not shown:
+            return
+        done = round(fraction * BAR_WIDTH)
+        print(f"\r[{'#' * done:<{BAR_WIDTH}}] {fraction:4.0%}  {stage:<15}", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield draw
+    finally:
+        if shown:
+            print(f"\r{'':<{BAR_WIDTH + 30}}\r", end="", file=sys.stderr, flush=True)
+
+
+def _table(result: Result) -> str:
+    rows = [COLUMNS, *(_row(speaker) for speaker in result.speakers)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    recording = result.recording
+    return "\n".join(
+        [
+            *lines,
+            f"{result.media.seconds:.1f} s: {recording.speech_seconds:.1f} s speech, {recording.silence_seconds:.1f} s"
+            f" silence, {recording.overlap_seconds:.1f} s overlap",
+            *(f"warning: {warning}" for warning in result.warnings),
+        ]
+    )
+
+
+def _row(stats: SpeakerStats) -> tuple[str, ...]:
+    def level(value: float | None) -> str:
+        return "-" if value is None else f"{value:.1f}"
+
+    return (
+        str(stats.speaker),
+        f"{stats.talk_seconds:.1f}",
+        f"{stats.talk_share:.0%}",
+        str(stats.turns),
+        f"{stats.overlap_seconds:.1f}",
+        level(stats.rms_db),
+        "-" if stats.peak is None else f"{stats.peak:.3f}",
+        level(stats.loudness_lufs),
+        level(stats.snr_db),
+    )
+
+
+def _say_error(error: EngineError, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"error": error.to_json()}))
+    else:
+        print(f"{error.code}: {error.message}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m audio_engine", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("recording", type=Path, help="audio or video file")
+    common.add_argument("--json", action="store_true", help="print JSON, errors included")
+    probing = commands.add_parser("probe", parents=[common], help="say what a recording is and how long")
+    probing.set_defaults(run=_probe)
+    diarizing = argparse.ArgumentParser(add_help=False)
+    diarizing.add_argument("--output", type=Path, required=True, help="folder for the results")
+    diarizing.add_argument("--num-speakers", type=int, metavar="N", help="exactly so many speakers")
+    diarizing.add_argument("--min-speakers", type=int, metavar="N")
+    diarizing.add_argument("--max-speakers", type=int, metavar="N")
+    diarizing.add_argument("--engine", default=AUTO, metavar="NAME")
+    diarizing.set_defaults(run=_extract)
+    extracting = commands.add_parser("extract", parents=[common, diarizing], help="a track for each speaker")
+    extracting.add_argument(
+        "--overlap", choices=OVERLAP_POLICIES, default="separate", help="tracks where several speak at once"
+    )
+    extracting.add_argument("--clean-background", action="store_true", help="lower noise and music in the tracks")
+    extracting.add_argument("--compact", action="store_true", help="leave the silence out of the tracks")
+    extracting.set_defaults(task="extraction")
+    commands.add_parser("diarize", parents=[common, diarizing], help="who spoke when").set_defaults(task="diarization")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""What a diarization backend is: something that loads once and then tells who spoke when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..types import Diarization, Progress, SpeakerBounds
+
+Samples = npt.NDArray[np.float32]
+
+
+class Diarizer(Protocol):
+    """A backend. Construction is free; `load` imports the torch family and reads weights, once for each process."""
+
+    name: str
+
+    def missing(self) -> str | None:
+        """What keeps this backend from running here and how to get it; None when it can run. Imports nothing heavy."""
+        ...
+
+    def load(self) -> None:
+        """Read the models into memory. Raises EngineError ENGINE_UNAVAILABLE."""
+        ...
+
+    def diarize(self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress) -> Diarization:
+        """Find the turns in `pcm`: shape (samples,), float32, 16 kHz mono, usually memory-mapped, full scale 1.0.
+
+        `scratch` takes temporary files. Reports the stages from `activity` to `resegmentation`, with fractions of its
+        own work from 0 to 1. Raises EngineError; silence gives a Diarization with no turns.
+        """
+        ...

@@ -1,0 +1,79 @@
+"""Where anyone speaks and where two do: posteriors on 20 ms frames, then two thresholds with hysteresis.
+
+Sources: Silero Team, "Silero VAD" (2021-2025) for speech; the frame head for overlap; hysteresis as in the binarisation
+of Gelly & Gauvain, "Optimization of RNN-Based Speech Activity Detection" (IEEE/ACM TASLP 2018).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base import Samples
+from .frame_features import FRAME_RATE
+from .level import GainCurve
+
+if TYPE_CHECKING:
+    from .frame_head import FrameHead
+    from .networks import SileroVad
+
+ONSET = 0.20
+OFFSET = 0.08
+MINIMUM_SPEECH = 0.10  # seconds
+MINIMUM_PAUSE = 0.30
+
+Posteriors = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Posterior probabilities of the 20 ms frames, each of shape (frames,): of any speech, of two or more voices."""
+
+    speech: Posteriors
+    overlap: Posteriors
+
+
+def listen(
+    pcm: Samples, gain: GainCurve, silero: SileroVad, head: FrameHead, report: Callable[[float], None]
+) -> Activity:
+    """Hears the whole recording. `report` takes the fraction done."""
+    from .frame_head import probabilities
+
+    _, overlap, speech = probabilities(pcm, gain, silero, head, report).T
+    return Activity(np.ascontiguousarray(speech), np.ascontiguousarray(overlap))
+
+
+def speech_mask(posteriors: Posteriors) -> Mask:
+    """Speech or not in each 20 ms frame."""
+    mask = hysteresis(posteriors, ONSET, OFFSET)
+    mask = drop_runs(mask, False, round(MINIMUM_PAUSE * FRAME_RATE))
+    return drop_runs(mask, True, round(MINIMUM_SPEECH * FRAME_RATE))
+
+
+def hysteresis(scores: npt.NDArray[np.floating], onset: float, offset: float) -> Mask:
+    """True in every run of scores above `offset` that somewhere exceeds `onset`."""
+    mask = scores > offset
+    for start, stop in runs(mask):
+        mask[start:stop] = scores[start:stop].max() > onset
+    return mask
+
+
+def drop_runs(mask: Mask, value: bool, shorter_than: int) -> Mask:
+    """`mask` with the runs of `value` shorter than so many frames inverted; runs of silence at the ends stay."""
+    result = mask.copy()
+    for start, stop in runs(mask == value):
+        at_end = start == 0 or stop == len(mask)
+        if stop - start < shorter_than and (value or not at_end):
+            result[start:stop] = not value
+    return result
+
+
+def runs(mask: Mask) -> list[tuple[int, int]]:
+    """(start, stop) of each run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

@@ -1,0 +1,82 @@
+"""Which window is whose: spectral clustering of a sample of windows, centroids for the rest.
+
+Sources: Park et al., "Auto-Tuning Spectral Clustering for Speaker Diarization Using Normalized Maximum Eigengap" (IEEE
+SPL 2020) for the graph and the count; Park et al., "Multi-Scale Speaker Diarization with Neural Affinity Score Fusion"
+(ICASSP 2021) for the fusion of scales, here a mean of cosines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ...types import SpeakerBounds
+from .spectral import MINIMUM_NEIGHBOURS, Labels, Matrix, NeighbourGraph, kmeans, unit_rows
+
+MAXIMUM_SPEAKERS = 10  # looked for when the caller sets no bound
+NEIGHBOUR_SHARES = (0.05, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3, 0.4)  # of the windows
+LARGEST_SAMPLE = 1500  # windows in the dense affinity at most
+PURE = 0.5  # of the short window one voice alone
+MINIMUM_PURE = 12
+REFINEMENTS = 2
+
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """`centroids` (speakers, scales, 256), unit length over scales and dimensions together."""
+
+    centroids: Vectors
+
+    def __len__(self) -> int:
+        return len(self.centroids)
+
+
+def sample_rows(alone: npt.NDArray[np.float32], limit: int = LARGEST_SAMPLE) -> npt.NDArray[np.int64]:
+    """Evenly spaced windows, of those in which mostly one voice speaks where there are enough."""
+    pure = np.flatnonzero(alone >= PURE)
+    rows = pure if len(pure) >= MINIMUM_PURE else np.arange(len(alone))
+    return rows[_spread(len(rows), limit)]
+
+
+def _spread(total: int, limit: int) -> npt.NDArray[np.int64]:
+    return np.linspace(0, total - 1, min(limit, total)).round().astype(np.int64)
+
+
+def cluster(vectors: Vectors, bounds: SpeakerBounds) -> Clusters:
+    """Finds the speakers in sampled windows (windows, scales, dimension). Of too few windows it finds fewer speakers
+    than `bounds` asks for."""
+    flat = unit_rows(vectors.reshape(len(vectors), -1).astype(np.float64))
+    labels = _partition(flat, bounds)
+    for _ in range(REFINEMENTS):
+        means = unit_rows(np.stack([flat[labels == label].mean(axis=0) for label in np.unique(labels)]))
+        labels = (flat @ means.T).argmax(axis=1)
+    return Clusters(means.reshape(len(means), *vectors.shape[1:]).astype(np.float32))
+
+
+def _partition(vectors: Matrix, bounds: SpeakerBounds) -> Labels:
+    windows = len(vectors)
+    low = min(bounds.exact or bounds.minimum or 1, windows)
+    high = min(bounds.exact or bounds.maximum or max(MAXIMUM_SPEAKERS, low), windows)
+    if high == 1:
+        return np.zeros(windows, dtype=np.int64)
+    if windows <= 2 * MINIMUM_NEIGHBOURS or high >= windows - 1:
+        return kmeans(vectors, low)
+    graph = NeighbourGraph(vectors, high + 1)
+    count, neighbours = _widest_gap(graph, low, high)
+    return graph.partition(count, neighbours)
+
+
+def _widest_gap(graph: NeighbourGraph, low: int, high: int) -> tuple[int, int]:
+    """Count and number of neighbours of the largest eigengap for its number of neighbours."""
+    found = []
+    for share in NEIGHBOUR_SHARES:
+        neighbours = round(share * graph.size)
+        gaps = np.diff(graph.spectrum(neighbours)[0])[low - 1 : high]
+        best = int(gaps.argmax())
+        found.append((max(neighbours, MINIMUM_NEIGHBOURS) / max(gaps[best], 1e-9), best + low, neighbours))
+    _, count, neighbours = min(found)
+    return count, neighbours

@@ -1,0 +1,88 @@
+"""Turns as RTTM, and the border's values as JSON and back. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from .types import Request, Result, Turn
+
+Value = TypeVar("Value")
+
+
+def speaker_label(speaker: int) -> str:
+    return f"SPEAKER_{speaker:02d}"
+
+
+def rttm(turns: Iterable[Turn], recording: str) -> str:
+    """`turns` in NIST's Rich Transcription Time Marked format, one SPEAKER line each, in milliseconds.
+
+    `recording` names the file; white space, which separates fields, becomes underscores.
+    """
+    name = "_".join(recording.split()) or "recording"
+    return "".join(
+        f"SPEAKER {name} 1 {turn.start:.3f} {turn.duration:.3f} <NA> <NA> {speaker_label(turn.speaker)} <NA> <NA>\n"
+        for turn in sorted(turns, key=lambda turn: (turn.start, turn.end, turn.speaker))
+    )
+
+
+def parse_rttm(text: str) -> tuple[Turn, ...]:
+    """The turns of an RTTM file, other kinds of lines left out; speakers are numbered in order of their first line.
+
+    Raises ValueError that names the line.
+    """
+    speakers: dict[str, int] = {}
+    turns = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        columns = line.split()
+        if not columns or columns[0] != "SPEAKER":
+            continue
+        try:
+            start, duration, label = float(columns[3]), float(columns[4]), columns[7]
+        except (IndexError, ValueError):
+            raise ValueError(f"line {number} is no RTTM: {line!r}") from None
+        turns.append(Turn(start, start + duration, speakers.setdefault(label, len(speakers))))
+    return tuple(turns)
+
+
+def result_json(result: Result) -> str:
+    """The text of `result.json`."""
+    return json.dumps(result.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def result_from_json(data: Mapping[str, Any]) -> Result:
+    return _build(Result, data)
+
+
+def request_to_json(request: Request) -> dict[str, Any]:
+    return asdict(request) | {"source": str(request.source), "output": str(request.output)}
+
+
+def request_from_json(data: Mapping[str, Any]) -> Request:
+    """Raises TypeError, KeyError or ValueError where `data` is no request."""
+    return _build(Request, data)
+
+
+def _build(kind: type[Value], data: Mapping[str, Any]) -> Value:
+    hints = get_type_hints(kind)
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: _value(hints[name], value) for name, value in data.items() if name in known})
+
+
+def _value(kind: Any, value: Any) -> Any:
+    if value is None:
+        return None
+    if get_origin(kind) is UnionType:
+        return _value(next(option for option in get_args(kind) if option is not type(None)), value)
+    if get_origin(kind) is tuple:
+        return tuple(_value(get_args(kind)[0], item) for item in value)
+    if get_origin(kind) is dict:
+        key_kind, item_kind = get_args(kind)
+        return {key_kind(key): _value(item_kind, item) for key, item in value.items()}
+    if is_dataclass(kind):
+        return _build(kind, value)  # type: ignore[arg-type]
+    return Path(value) if kind is Path else value

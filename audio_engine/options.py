@@ -1,0 +1,38 @@
+"""Refusing requests that make no sense before any work is done."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from .errors import EngineError
+from .types import OVERLAP_POLICIES, TASKS, Request, SpeakerBounds
+
+MOST_SPEAKERS = 50
+
+
+def check_request(request: Request) -> None:
+    """Raises EngineError INVALID_OPTION whose `details` name the field."""
+    check_speakers(request.speakers)
+    if request.task not in TASKS:
+        _refuse("task", f"must be one of {', '.join(TASKS)}")
+    if request.overlap not in OVERLAP_POLICIES:
+        _refuse("overlap", f"must be one of {', '.join(OVERLAP_POLICIES)}")
+
+
+def check_speakers(bounds: SpeakerBounds) -> None:
+    """Raises EngineError INVALID_OPTION unless the numbers are from 1 to 50 and agree with each other."""
+    for field, number in (
+        ("num_speakers", bounds.exact),
+        ("min_speakers", bounds.minimum),
+        ("max_speakers", bounds.maximum),
+    ):
+        if number is not None and not 1 <= number <= MOST_SPEAKERS:
+            _refuse(field, f"must be from 1 to {MOST_SPEAKERS}, not {number}")
+    if bounds.exact is not None and (bounds.minimum is not None or bounds.maximum is not None):
+        _refuse("num_speakers", "excludes min_speakers and max_speakers")
+    if bounds.minimum is not None and bounds.maximum is not None and bounds.minimum > bounds.maximum:
+        _refuse("min_speakers", f"must not be more than max_speakers, {bounds.maximum}")
+
+
+def _refuse(field: str, reason: str) -> NoReturn:
+    raise EngineError("INVALID_OPTION", f"{field} {reason}.", details={"field": field, "rule": reason})

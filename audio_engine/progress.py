@@ -1,0 +1,57 @@
+"""One honest fraction for work whose steps have fractions of their own and take unlike, unknown times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from .types import Progress, Stage
+
+TELLING_FRACTION = 0.02  # of a step, from which its pace says how long it will take
+
+
+def ignore_progress(stage: Stage, fraction: float) -> None:
+    """For callers who do not want to know."""
+
+
+class OverallProgress:
+    """The share of the whole time that has passed, judged by the pace of the present step. It never falls.
+
+    `expected` gives each step's probable seconds in the order in which they run, corrected as soon as one shows its
+    pace; `proportions` those of later steps that follow from an earlier one's: {"later": ("earlier", factor)}.
+    """
+
+    def __init__(
+        self,
+        progress: Progress,
+        expected: Mapping[str, float],
+        proportions: Mapping[str, tuple[str, float]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._progress, self._clock = progress, clock
+        self._expected, self._proportions = dict(expected), proportions
+        self._fraction = 0.0
+
+    def step(self, name: str) -> Progress:
+        """Begin the step `name`, all before it being over; returns what takes the step's own fractions."""
+        began = self._clock()
+        steps = list(self._expected)
+        last = name == steps[-1]
+
+        def report(stage: Stage, fraction: float) -> None:
+            passed = self._clock() - began
+            if fraction >= TELLING_FRACTION:
+                self._learn(name, passed / fraction)
+            before = sum(self._expected[step] for step in steps[: steps.index(name)])
+            whole = sum(self._expected.values())
+            share = (before + min(fraction, 1.0) * self._expected[name]) / whole if whole else 0.0
+            self._fraction = max(self._fraction, 1.0 if last and fraction >= 1 else min(share, 0.999))
+            self._progress(stage, self._fraction)
+
+        return report
+
+    def _learn(self, name: str, seconds: float) -> None:
+        self._expected[name] = seconds
+        for later, (earlier, factor) in self._proportions.items():
+            if earlier == name:
+                self._expected[later] = factor * seconds

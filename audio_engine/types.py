@@ -1,0 +1,169 @@
+"""The values that cross the engine's border. Times are seconds from the recording's start, levels are dB or LUFS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+Task = Literal["extraction", "diarization"]
+OverlapPolicy = Literal["separate", "keep", "mute"]  # what a track holds where several people speak at once
+Stage = Literal["decode", "activity", "embedding", "clustering", "resegmentation", "tracks"]
+FileKind = Literal["audio", "rttm", "json"]
+
+TASKS: tuple[Task, ...] = get_args(Task)
+OVERLAP_POLICIES: tuple[OverlapPolicy, ...] = get_args(OverlapPolicy)
+STAGES: tuple[Stage, ...] = get_args(Stage)
+
+Progress = Callable[[Stage, float], None]
+"""Called with a stage and the fraction of the whole work done, 0 to 1, never falling. May raise `Canceled`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerBounds:
+    """How many speakers the caller expects. `exact` excludes the other two."""
+
+    exact: int | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLimits:
+    """What a recording may be. Decoded seconds count, since headers and file sizes prove nothing."""
+
+    seconds: float = 24 * 3600 * 1.01
+    channels: int = 8
+    minimum_rate: int = 4_000
+    maximum_rate: int = 192_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One piece of work for the engine. `output` is an existing empty folder; the engine writes only there."""
+
+    source: Path
+    output: Path
+    title: str = ""  # what RTTM calls the recording; the source's name without suffix if empty
+    task: Task = "extraction"
+    engine: str = "auto"
+    speakers: SpeakerBounds = SpeakerBounds()
+    overlap: OverlapPolicy = "separate"
+    clean_background: bool = False  # lower noise and music in the tracks
+    compact: bool = False
+    limits: MediaLimits = MediaLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """A recording as its container and its packets tell. `seconds` comes from the packets, not from the header."""
+
+    container: str
+    codec: str
+    sample_rate: int
+    channels: int
+    bits: int | None  # bits per sample of PCM and lossless sources, None for lossy ones
+    floating: bool  # whether those samples are floating-point numbers
+    seconds: float
+    layout: str = ""  # FFmpeg's name of the channel layout, such as "stereo" or "5.1(side)"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One speaker's uninterrupted stretch of speech. `speaker` counts from 0 in order of first appearance."""
+
+    start: float
+    end: float
+    speaker: int
+    confidence: float | None = None  # 0 to 100
+
+    @property
+    def duration(self) -> float:
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Diarization:
+    """Who spoke when. `turns` may overlap; `exclusive` holds the same with one speaker at a time."""
+
+    turns: tuple[Turn, ...]
+    exclusive: tuple[Turn, ...]
+    speakers: int
+    models: tuple[str, ...]  # "name version" of each model that took part
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerStats:
+    """One speaker in figures. Levels are measured where the speaker speaks, None where nothing can be measured."""
+
+    speaker: int
+    talk_seconds: float
+    talk_share: float  # of all speakers' talk time, 0 to 1
+    turns: int
+    mean_turn_seconds: float
+    overlap_seconds: float
+    rms_db: float | None  # dBFS
+    peak: float | None  # linear, 1.0 is full scale
+    loudness_lufs: float | None  # integrated, ITU-R BS.1770-4
+    snr_db: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStats:
+    speech_seconds: float
+    silence_seconds: float
+    overlap_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapSpan:
+    """A stretch in which several people speak at once. `separated`: each track holds its speaker's part, not a copy."""
+
+    start: float
+    end: float
+    speakers: tuple[int, ...]
+    separated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """A file in the output folder, named relative to it."""
+
+    kind: FileKind
+    name: str
+    bytes: int
+    speaker: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompactSpan:
+    """Where a stretch of a compact track lies in the source: source = track + (source_start - track_start)."""
+
+    track_start: float
+    source_start: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Everything an extraction or diarization found; `result.json` is this, as JSON."""
+
+    task: Task
+    engine: str
+    models: tuple[str, ...]
+    media: MediaInfo
+    overlap: OverlapPolicy
+    speakers: tuple[SpeakerStats, ...]
+    recording: RecordingStats
+    turns: tuple[Turn, ...]
+    exclusive: tuple[Turn, ...]
+    files: tuple[OutputFile, ...]
+    overlaps: tuple[OverlapSpan, ...] = ()  # where the request asked to separate them
+    warnings: tuple[str, ...] = ()
+    compact_maps: dict[int, tuple[CompactSpan, ...]] = field(default_factory=dict)  # by speaker
+    peaks: tuple[float, ...] = ()  # the waveform for a timeline: up to 2,000 maxima of |x|, evenly spaced
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
