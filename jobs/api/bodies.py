@@ -1,0 +1,166 @@
+"""The answers as the OpenAPI document describes them; render.py makes them, and a test holds one to the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers as s
+
+from audio_engine.types import OVERLAP_POLICIES, TASKS
+from jobs.models import Track
+
+from .render import STATUS_WORDS
+
+Body = s.Serializer[Any]
+
+
+def _text(meaning: str = "", **options: Any) -> s.CharField:
+    return s.CharField(help_text=meaning, **options)
+
+
+def _number(meaning: str = "", **options: Any) -> s.FloatField:
+    return s.FloatField(help_text=meaning, **options)
+
+
+def _whole(meaning: str = "", **options: Any) -> s.IntegerField:
+    return s.IntegerField(help_text=meaning, **options)
+
+
+class ErrorBody(Body):
+    error_code = _text("One of the codes in the documentation.")
+    message = _text("For a person.")
+    details = s.DictField(help_text="For a program: the field, the limit, the reason.")
+
+
+class DetailBody(Body):
+    detail = _text("For a person.")
+    error_code = _text(required=False)
+
+
+class MediaBody(Body):
+    duration = _number("Seconds.")
+    bytes = _whole()
+    container = _text()
+    codec = _text()
+    sample_rate = _whole("Hz.")
+    channels = _whole()
+
+
+class OptionsBody(Body):
+    num_speakers = _whole(allow_null=True)
+    min_speakers = _whole(allow_null=True)
+    max_speakers = _whole(allow_null=True)
+    overlap = s.ChoiceField(OVERLAP_POLICIES)
+    clean_background = s.BooleanField()
+    compact = s.BooleanField()
+    engine = _text()
+
+
+class PathBody(Body):
+    type = s.ChoiceField(Track.Kind.choices)
+    speaker = _text("Label of the speaker, for audio.", required=False)
+    path = _text()
+
+
+class FileBody(PathBody):
+    bytes = _whole()
+    download_url = _text("Good for an hour unless the server says otherwise; needs no credentials; answers Range.")
+
+
+class AudioStatsBody(Body):
+    rms_db = _number("dBFS where the speaker speaks.", allow_null=True)
+    peak = _number("1.0 is full scale.", allow_null=True)
+    loudness_lufs = _number("Integrated, ITU-R BS.1770-4.", allow_null=True)
+    snr_db = _number("Estimated.", allow_null=True)
+
+
+class SpeakerBody(Body):
+    id = _whole()
+    label = _text("`SPEAKER_0` in extractions, `SPEAKER_00` in diarizations, as AudioPod has it.")
+    audio_path = _text(required=False)
+    download_url = _text(required=False)
+    audio_stats = AudioStatsBody()
+    total_speaking_time = _number("Seconds.")
+    talk_share = _number("Of all speakers' talk time, 0 to 1.")
+    turns = _whole("How many times they speak.")
+    mean_turn_seconds = _number()
+    overlap_seconds = _number("Spoken while another spoke.")
+
+
+class TurnBody(Body):
+    start = _number("Seconds from the recording's start.")
+    end = _number("Seconds.")
+    speaker = _text()
+    confidence = _number("0 to 100.", allow_null=True)
+
+
+class RecordingBody(Body):
+    speech_seconds = _number()
+    silence_seconds = _number()
+    overlap_seconds = _number()
+
+
+class SpanBody(Body):
+    track_start = _number("Seconds in the compact track.")
+    source_start = _number("Seconds in the recording.")
+    seconds = _number()
+
+
+class OverlapBody(Body):
+    start = _number()
+    end = _number()
+    speakers = s.ListField(child=s.CharField())
+    separated = s.BooleanField(help_text="Each track holds its speaker's part; else a copy of all.")
+
+
+class ResultBody(Body):
+    num_speakers = _whole()
+    speakers = SpeakerBody(many=True)
+    timeline = TurnBody(many=True)
+    segments = TurnBody(many=True, help_text="The same as `timeline`, under the name that other clients read.")
+    files = FileBody(many=True)
+    rttm_path = _text(allow_null=True)
+    recording = RecordingBody()
+    overlap = s.ChoiceField(OVERLAP_POLICIES, help_text="The policy that the tracks follow.")
+    overlaps = OverlapBody(many=True, help_text="Where several speak at once and `overlap` is `separate`.")
+    engine = _text()
+    models = s.ListField(child=s.CharField())
+    warnings = s.ListField(child=s.CharField(), help_text="Such as that the number of speakers could not be honoured.")
+    compact_maps = s.DictField(
+        child=SpanBody(many=True), required=False, help_text="By speaker: where a compact track's stretches come from."
+    )
+
+
+class JobItemBody(Body):
+    id = _whole()
+    job_type = s.ChoiceField(TASKS)
+    status = s.ChoiceField(sorted(set(STATUS_WORDS.values())))
+    stage = _text("What a running job is at.", allow_null=True)
+    progress = _whole("0 to 100.")
+    created_at = s.DateTimeField()
+    started_at = s.DateTimeField(allow_null=True)
+    completed_at = s.DateTimeField(allow_null=True)
+    user_id = s.UUIDField()
+    task_id = s.UUIDField(help_text="Changes with each retry.")
+    filename = _text()
+    display_name = _text()
+    source_url = _text(allow_null=True)
+    duration = _number("Seconds; null until the recording is there.", allow_null=True)
+    credits_required = _whole("Null until the length is known.", allow_null=True)
+    credits_charged = _whole("Only a completed job costs anything.")
+    error_code = _text(allow_null=True)
+    error_message = _text(allow_null=True)
+    outputFiles = PathBody(many=True)
+
+
+class JobBody(JobItemBody):
+    media = MediaBody(allow_null=True)
+    options = OptionsBody()
+    error_details = s.DictField(allow_null=True)
+    result = ResultBody(allow_null=True, help_text="Of a completed job.")
+
+
+class JobsBody(Body):
+    items = JobItemBody(many=True)
+    total = _whole("Jobs that fit the filters.")
+    hasMore = s.BooleanField()

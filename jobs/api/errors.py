@@ -1,0 +1,108 @@
+"""Whatever goes wrong under /api/ is told as JSON, in the words and bodies of the contract."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import PermissionDenied as Forbidden
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.views import defaults
+from rest_framework import exceptions, serializers
+from rest_framework.response import Response
+
+from accounts.guessing import TooManyAttempts
+from accounts.idempotency import IdempotencyError
+from accounts.ledger import InsufficientCredits
+from jobs.errors import JobError
+from jobs.lifecycle import Conflict
+
+BAD_INPUT = (serializers.ValidationError, exceptions.ParseError)
+RATE_LIMITED = "Rate limit exceeded. Try again later."
+logger = logging.getLogger(__name__)
+
+
+def handle(error: Exception, context: Mapping[str, Any]) -> Response:
+    """DRF's EXCEPTION_HANDLER."""
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    if isinstance(error, Forbidden):
+        error = exceptions.PermissionDenied()
+    if isinstance(error, TooManyAttempts):
+        error = exceptions.Throttled(error.minutes * 60)
+    if isinstance(error, exceptions.APIException) and not isinstance(error, BAD_INPUT):
+        return of_framework(error)
+    told = as_job_error(error)
+    if told.code == "INTERNAL_ERROR":
+        logger.error("%s failed", type(context["view"]).__name__, exc_info=error)
+    return Response(told.body(), status=told.status)
+
+
+def as_job_error(error: Exception) -> JobError:
+    """Any error in the terms of the one table of codes."""
+    match error:
+        case JobError():
+            return error
+        case InsufficientCredits():
+            return JobError("INSUFFICIENT_CREDITS", str(error))
+        case Conflict():
+            return JobError("JOB_CHANGED")
+        case IdempotencyError():
+            return JobError(error.code)
+        case serializers.ValidationError():
+            return invalid_fields(error.detail)
+        case exceptions.ParseError():
+            return JobError("INVALID_INPUT", str(error.detail))
+        case RecursionError():  # JSON nested thousands deep
+            return JobError("INVALID_INPUT", "The JSON is nested too deeply.")
+        case UnreadablePostError():
+            return JobError("UPLOAD_INCOMPLETE")
+        case RequestDataTooBig():
+            return JobError("FILE_TOO_LARGE", "The request is too large for one without a file.")
+        case SuspiciousOperation():  # thousands of fields
+            return JobError("INVALID_INPUT", str(error))
+        case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return JobError("DISK_FULL")
+        case _:
+            return JobError("INTERNAL_ERROR")
+
+
+def invalid_fields(detail: Any) -> JobError:
+    """A message that names the first wrong field, with all of them in the details."""
+    fields = detail if isinstance(detail, dict) else {"body": detail}
+    field = next(iter(fields))
+    rules = {name: " ".join(map(str, rules)) for name, rules in fields.items()}
+    return JobError("INVALID_OPTION", f"{field}: {rules[field]}", details={"field": field, "errors": rules})
+
+
+def of_framework(error: exceptions.APIException) -> Response:
+    headers = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if isinstance(error, exceptions.Throttled):
+        headers["Retry-After"] = str(int(error.wait or 60))
+        return Response({"detail": RATE_LIMITED}, status=error.status_code, headers=headers)
+    body = {"detail": str(error.detail)}
+    if error.status_code != 404:
+        body["error_code"] = str(error.get_codes()).upper()
+    return Response(body, status=error.status_code, headers=headers)
+
+
+# --- where no view was reached
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400, as for a host name that this server does not answer to."""
+    if request.path.startswith("/api/"):
+        return JsonResponse(JobError("INVALID_INPUT").body(), status=400)
+    return defaults.bad_request(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500."""
+    if request.path.startswith("/api/"):
+        return JsonResponse(JobError("INTERNAL_ERROR").body(), status=500)
+    return defaults.server_error(request)

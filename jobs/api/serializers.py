@@ -1,0 +1,55 @@
+"""What requests may carry. Rules that hold for every surface are in jobs/options.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from audio_engine.types import OVERLAP_POLICIES, TASKS
+from jobs.options import MOST_SPEAKERS
+
+from .render import STATUS_WORDS
+
+MOST_JOBS_A_PAGE = 100
+
+
+def _count(meaning: str) -> serializers.IntegerField:
+    return serializers.IntegerField(required=False, min_value=1, max_value=MOST_SPEAKERS, help_text=meaning)
+
+
+class DiarizeSerializer(serializers.Serializer[Any]):
+    file = serializers.FileField(required=False, allow_empty_file=True, help_text="An audio or video file.")
+    url = serializers.CharField(
+        required=False, max_length=2000, help_text="Instead of a file: a direct http(s) link to one on a public server."
+    )
+    num_speakers = _count("Exactly so many people speak.")
+    min_speakers = _count("At least so many people speak.")
+    max_speakers = _count("At most so many people speak.")
+    engine = serializers.CharField(
+        required=False, max_length=40, help_text="One of the server's engines; `auto` (the default) takes the best."
+    )
+
+
+class ExtractSerializer(DiarizeSerializer):
+    overlap = serializers.ChoiceField(
+        OVERLAP_POLICIES,
+        required=False,
+        help_text="Where several speak at once: `separate` (the default) gives each track its speaker's part, `keep` "
+        "leaves all on each of their tracks, `mute` on none.",
+    )
+    clean_background = serializers.BooleanField(required=False, help_text="Lower noise and music in the tracks.")
+    compact = serializers.BooleanField(required=False, help_text="Leave the silence out of the tracks.")
+
+
+class JobsQuery(serializers.Serializer[Any]):
+    job_type = serializers.ChoiceField(TASKS, required=False)
+    status = serializers.ChoiceField(sorted(set(STATUS_WORDS.values())), required=False, help_text="Any case will do.")
+    skip = serializers.IntegerField(default=0, min_value=0, max_value=10**9)
+    limit = serializers.IntegerField(default=50, min_value=1, max_value=MOST_JOBS_A_PAGE)
+
+    def to_internal_value(self, data: Any) -> Any:
+        given = {name: value for name, value in data.items() if value != ""}
+        if "status" in given:
+            given["status"] = given["status"].upper()
+        return super().to_internal_value(given)

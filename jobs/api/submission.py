@@ -1,0 +1,134 @@
+"""From a request for work to its job: what was sent is checked, taken in, and queued together with its answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.db import transaction
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import idempotency
+from accounts.ledger import InsufficientCredits
+from accounts.models import User
+from jobs import files, ingest, lifecycle, outbound
+from jobs.errors import JobError
+from jobs.models import Job, Media
+from jobs.options import JobOptions
+
+from . import render
+from .requests import merged, too_large
+from .serializers import DiarizeSerializer
+
+SUPPORTED_FORMATS = [
+    *("audio/wav", "audio/mp3", "audio/m4a", "audio/aac", "audio/flac", "audio/ogg", "audio/opus", "audio/webm"),
+    *("audio/x-ms-wma", "audio/speex", "audio/aiff", "audio/amr", "video/mp4", "video/quicktime", "video/webm"),
+    *("video/x-matroska", "video/x-msvideo", "video/3gpp", "video/x-flv", "video/x-ms-wmv"),
+]
+SUPPORTED_EXTENSIONS = [
+    *(".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus", ".webm", ".wma", ".spx", ".aiff", ".amr"),
+    *(".mp4", ".avi", ".mov", ".mkv", ".3gp", ".flv", ".wmv"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A file or a URL, never both, and what is wanted of it."""
+
+    owner: User
+    task: str
+    options: JobOptions
+    upload: TemporaryUploadedFile | None
+    url: str
+
+    def parameters(self) -> dict[str, Any]:
+        """What makes a repetition the same request."""
+        return {"options": self.options.to_json(), "url": self.url, "file": self._digest()}
+
+    def _digest(self) -> str:
+        if self.upload is None:
+            return ""
+        with Path(self.upload.temporary_file_path()).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def submit(request: Request, task: str, fields: type[DiarizeSerializer]) -> Response:
+    """The answer to a request for work. Raises JobError, InsufficientCredits, IdempotencyError, ValidationError."""
+    wanted = read(request, task, fields)
+    parameters = wanted.parameters() if idempotency.HEADER in request.headers else {}
+    with idempotency.reserve(request, parameters) as reservation:
+        if reservation.answer:
+            return reservation.answer
+        media = take(wanted.owner, wanted.upload) if wanted.upload else None
+        try:
+            with transaction.atomic():
+                job = queue(wanted, media)
+                return reservation.complete(render.job(job, request))
+        except (InsufficientCredits, idempotency.IdempotencyError):
+            if media:
+                ingest.discard(media)
+            raise
+
+
+def read(request: Request, task: str, fields: type[DiarizeSerializer]) -> Submission:
+    given = merged(request)
+    upload, url = sent_file(request), given.get("url")
+    if upload and url:
+        raise JobError("CONFLICTING_INPUT")
+    if not upload and not url:
+        raise nothing_sent(given)
+    checked = fields(data=given)
+    checked.is_valid(raise_exception=True)
+    if url:
+        outbound.check_url(checked.validated_data["url"])
+    options = {name: value for name, value in checked.validated_data.items() if name not in ("file", "url")}
+    return Submission(request.user, task, JobOptions(**options), upload, checked.validated_data.get("url", ""))
+
+
+def sent_file(request: Request) -> TemporaryUploadedFile | None:
+    sent = request.FILES.getlist("file")
+    if len(sent) > 1:
+        raise JobError("INVALID_INPUT", "file: Send one file with each request.")
+    if sent and sent[0].size > settings.MAX_UPLOAD_BYTES:
+        raise too_large()
+    return sent[0] if sent else None
+
+
+def nothing_sent(given: dict[str, Any]) -> JobError:
+    if "file" in given:
+        return JobError("INVALID_INPUT", "file: Send it as multipart/form-data, with a file name.")
+    return JobError("MISSING_INPUT")
+
+
+def take(owner: User, upload: TemporaryUploadedFile) -> Media:
+    with files.scratch() as folder, described(upload):
+        local = folder / "upload"  # without the extension, which could choose a decoder
+        Path(upload.temporary_file_path()).rename(local)
+        return ingest.take_upload(owner, local, upload.name or "")
+
+
+def queue(wanted: Submission, media: Media | None) -> Job:
+    if media:
+        return lifecycle.submit(media, wanted.task, wanted.options)
+    return lifecycle.submit_url(wanted.owner, wanted.url, ingest.name_of(wanted.url), wanted.task, wanted.options)
+
+
+@contextmanager
+def described(upload: TemporaryUploadedFile) -> Iterator[None]:
+    """Says of a file that is no recording what it was sent as, and what would do."""
+    try:
+        yield
+    except JobError as error:
+        if error.code != "INVALID_AUDIO_FORMAT":
+            raise
+        sent_as = {"content_type": upload.content_type, "extension": Path(upload.name or "").suffix.lower()}
+        supported = {"supported_formats": SUPPORTED_FORMATS, "supported_extensions": SUPPORTED_EXTENSIONS}
+        reason = {"reason": error.message}
+        raise JobError(error.code, details={**sent_as, **supported, **reason, **error.details}) from error

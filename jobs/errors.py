@@ -1,0 +1,77 @@
+"""One table of what can go wrong with a request or a job: code, HTTP status and the words for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorKind:
+    status: int  # of the answer, where the error is known while the request is answered
+    message: str
+
+
+ERRORS: dict[str, ErrorKind] = {
+    # the request
+    "INVALID_INPUT": ErrorKind(400, "The request is not valid."),
+    "MISSING_INPUT": ErrorKind(400, "Provide either a file or a URL."),
+    "CONFLICTING_INPUT": ErrorKind(400, "Provide either a file or a URL, not both."),
+    "INVALID_OPTION": ErrorKind(422, "An option has a value that cannot be used."),
+    "FILE_TOO_LARGE": ErrorKind(413, "The file is too large."),
+    "UPLOAD_INCOMPLETE": ErrorKind(400, "The upload was cut off before its end."),
+    "JOB_NOT_FOUND": ErrorKind(404, "Job not found or access denied"),
+    "JOB_NOT_RETRYABLE": ErrorKind(409, "Only a failed or canceled job can be retried."),
+    "JOB_FINISHED": ErrorKind(409, "The job has already finished."),
+    "JOB_CHANGED": ErrorKind(409, "The job changed in the meantime; look at it again."),
+    "JOB_HAS_NO_FILES": ErrorKind(409, "The job has no files to download."),
+    "IDEMPOTENCY_KEY_REUSED": ErrorKind(422, "This Idempotency-Key was used for another request."),
+    "IDEMPOTENCY_KEY_IN_USE": ErrorKind(409, "A request with this Idempotency-Key is still running."),
+    "IDEMPOTENCY_KEY_INVALID": ErrorKind(400, "An Idempotency-Key has 1 to 255 characters."),
+    "LINK_EXPIRED": ErrorKind(403, "This link has expired; ask for the job again to get a fresh one."),
+    "LINK_INVALID": ErrorKind(403, "This link is not valid; it may have been cut or altered."),
+    "FILE_NOT_FOUND": ErrorKind(404, "This file has been deleted."),
+    "INTERNAL_ERROR": ErrorKind(500, "Something went wrong on the server. Nothing was charged; try again."),
+    # the recording, at submission or while the job runs
+    "INVALID_AUDIO_FORMAT": ErrorKind(400, "Invalid file type. Must be audio or video file."),
+    "NO_AUDIO_STREAM": ErrorKind(400, "This file has no audio track."),
+    "AUDIO_TOO_SHORT": ErrorKind(400, "The recording is too short to hear anybody in it."),
+    "AUDIO_TOO_LONG": ErrorKind(413, "The recording is too long."),
+    "UNUSABLE_AUDIO": ErrorKind(400, "The recording holds no usable sound."),
+    # the URL
+    "INVALID_URL": ErrorKind(400, "This is not an http or https address."),
+    "URL_NOT_ALLOWED": ErrorKind(400, "This address does not lead to a public server."),
+    "URL_UNREACHABLE": ErrorKind(400, "The address could not be reached."),
+    "URL_NOT_MEDIA": ErrorKind(400, "There is a page at this address, not a recording."),
+    "URL_NEEDS_EXTRACTOR": ErrorKind(400, "Video sites are not supported; give a direct link to the media file."),
+    # the job
+    "INSUFFICIENT_CREDITS": ErrorKind(402, "Insufficient credits for processing."),
+    "PROCESSING_FAILED": ErrorKind(422, "Failed to extract speakers from audio"),
+    "ENGINE_UNAVAILABLE": ErrorKind(422, "The engine asked for is not available on this server."),
+    "WORKER_LOST": ErrorKind(500, "The job was started several times and its worker was lost each time."),
+    "ENGINE_TIMEOUT": ErrorKind(500, "The engine took longer than the server allows."),
+    "ENGINE_FAILED": ErrorKind(500, "The engine failed. This is a defect; the log has the details."),
+    "OUT_OF_MEMORY": ErrorKind(500, "The server ran out of memory."),
+    "DISK_FULL": ErrorKind(507, "The server's disk is full."),
+}
+
+
+class JobError(Exception):
+    """Something the user is told, by its code in ERRORS."""
+
+    def __init__(self, code: str, message: str = "", *, details: Mapping[str, Any] | None = None) -> None:
+        self.code = code
+        self.message = message or ERRORS[code].message
+        self.details = dict(details or {})
+        super().__init__(self.message)
+
+    @property
+    def status(self) -> int:
+        return ERRORS[self.code].status
+
+    def body(self) -> dict[str, Any]:
+        """As API clients get it: missing credits and missing things by their words alone, the rest with its code."""
+        if self.status in (402, 404):
+            return {"detail": self.message}
+        return {"error_code": self.code, "message": self.message, "details": self.details}

@@ -1,0 +1,102 @@
+"""Stored files: recordings in, tracks out, through Django's default storage. Never called inside a transaction."""
+
+from __future__ import annotations
+
+import errno
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from shutil import copyfileobj, rmtree
+from tempfile import mkdtemp
+
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import FileSystemStorage, default_storage
+
+from .errors import JobError
+
+CHUNK = 1 << 20
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder of one's own on the local disk, gone afterwards."""
+    settings.SCRATCH_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = Path(mkdtemp(dir=settings.SCRATCH_DIR))
+    try:
+        yield folder
+    finally:
+        rmtree(folder, ignore_errors=True)
+
+
+def folders(name: PurePosixPath) -> list[PurePosixPath]:
+    """The folders in a folder of the storage."""
+    try:
+        return [name / folder for folder in default_storage.listdir(str(name))[0]]
+    except FileNotFoundError:
+        return []
+
+
+def last_change(name: PurePosixPath) -> datetime:
+    """When anything in a folder was last written."""
+    below, names = default_storage.listdir(str(name))
+    changes = [default_storage.get_modified_time(str(name / file)) for file in names]
+    changes += [last_change(name / folder) for folder in below]
+    return max(changes) if changes else default_storage.get_modified_time(str(name))
+
+
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    """A full disk is told as what it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise JobError("DISK_FULL") from error
+        raise
+
+
+def store(local: Path, name: PurePosixPath) -> str:
+    """Copy a local file into the storage; returns the name it got. Leaves nothing behind where that fails."""
+    try:
+        with local.open("rb") as source:
+            return default_storage.save(str(name), File(source))
+    except OSError:
+        default_storage.delete(str(name))
+        raise
+
+
+def store_media(local: Path) -> str:
+    """Store a recording under a name of the server's own."""
+    return store(local, PurePosixPath("media", str(uuid.uuid4()), "recording"))
+
+
+@contextmanager
+def local_copy(name: str, folder: Path) -> Iterator[Path]:
+    """The stored file as a path on this machine: itself on a local disk, else a copy in `folder`."""
+    if isinstance(default_storage, FileSystemStorage):
+        yield Path(default_storage.path(name))
+        return
+    copy = folder / "recording"
+    with default_storage.open(name, "rb") as source, copy.open("wb") as out:
+        copyfileobj(source, out, CHUNK)
+    yield copy
+
+
+def delete(name: str) -> None:
+    default_storage.delete(name)
+
+
+def delete_folder(name: PurePosixPath) -> None:
+    """Delete everything below a folder of the storage, and the folder; nothing there is no error."""
+    try:
+        folders, names = default_storage.listdir(str(name))
+    except FileNotFoundError:
+        return
+    for file in names:
+        default_storage.delete(str(name / file))
+    for folder in folders:
+        delete_folder(name / folder)
+    default_storage.delete(str(name))

@@ -1,0 +1,93 @@
+"""Removing what nobody needs any more. Whatever is cut short here is done by the next round, on any host."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import timedelta
+from pathlib import PurePosixPath
+from shutil import rmtree
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts import idempotency
+from accounts.models import RequestCount
+
+from . import files, lifecycle
+from .models import Job, JobEvent, Media
+
+log = logging.getLogger(__name__)
+
+DAY = timedelta(days=1)
+SCRATCH_LIFE = 2 * DAY
+
+
+def tidy() -> None:
+    delete_old_jobs()
+    delete_unused_media()
+    delete_lost_attempts()
+    delete_unknown_folders()
+    delete_progress()
+    delete_expired_requests()
+    delete_stale_scratch()
+
+
+def delete_old_jobs() -> None:
+    """Jobs that finished longer ago than files are to be kept, with their files."""
+    if not settings.RETENTION_DAYS:
+        return
+    limit = timezone.now() - timedelta(days=settings.RETENTION_DAYS)
+    for job in Job.objects.filter(status__in=Job.TERMINAL, finished_at__lt=limit, retry__isnull=True).iterator():
+        lifecycle.delete(job)
+
+
+def delete_unused_media() -> None:
+    """Recordings that came in but whose job was never made, since the server ended in between."""
+    for media in Media.objects.filter(jobs__isnull=True, created_at__lt=timezone.now() - DAY).iterator():
+        files.delete(media.file)
+        media.delete()
+
+
+def delete_lost_attempts() -> None:
+    """Files of attempts that did not finish a job, left by workers that were killed while they stored them."""
+    recent = Job.objects.filter(status__in=Job.TERMINAL, finished_at__gt=timezone.now() - 2 * DAY, attempt__gt=0)
+    for job in recent.exclude(status=Job.Status.SUCCEEDED, attempt=1).iterator():
+        folder = PurePosixPath("jobs", str(job.uuid))
+        kept = job.folder() if job.status == Job.Status.SUCCEEDED else None
+        for attempt in files.folders(folder):
+            if attempt != kept:
+                files.delete_folder(attempt)
+
+
+def delete_unknown_folders() -> None:
+    """Folders of the storage that no row knows, left where a process was killed between a file and its row."""
+    found = [*files.folders(PurePosixPath("media")), *files.folders(PurePosixPath("jobs"))]
+    known = {PurePosixPath(file).parent.name for file in Media.objects.values_list("file", flat=True)}
+    known |= {str(uuid) for uuid in Job.objects.values_list("uuid", flat=True)}
+    for folder in found:
+        if folder.name not in known and files.last_change(folder) < timezone.now() - DAY:
+            files.delete_folder(folder)
+
+
+def delete_progress() -> None:
+    """Progress is of use while somebody watches; the changes of state stay."""
+    limit = timezone.now() - DAY
+    JobEvent.objects.filter(
+        kind=JobEvent.Kind.PROGRESS, job__status__in=Job.TERMINAL, job__finished_at__lt=limit
+    ).delete()
+
+
+def delete_expired_requests() -> None:
+    RequestCount.objects.filter(expires_at__lt=timezone.now()).delete()
+    idempotency.prune()
+
+
+def delete_stale_scratch() -> None:
+    """Folders of processes that were killed; no work takes as long as these are old."""
+    limit = time.time() - SCRATCH_LIFE.total_seconds()
+    for path in settings.SCRATCH_DIR.iterdir():
+        if path.is_dir() and path.stat().st_mtime < limit:
+            rmtree(path, ignore_errors=True)
+        elif path.is_file() and path.stat().st_mtime < limit:
+            path.unlink(missing_ok=True)

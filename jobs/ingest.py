@@ -1,0 +1,158 @@
+"""Recordings on their way in: what is this file, may it come in, and under which name is it shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from django.conf import settings
+
+from accounts.models import User
+from audio_engine.types import MediaInfo
+
+from . import files, outbound
+from .errors import ERRORS, JobError
+from .models import Media
+
+PROBE_SECONDS = 180  # a gigabyte of packets takes far less
+PROBE_MEMORY = 2 << 30  # bytes of address space, most of which is libraries
+LONGEST_NAME = 255
+NAMELESS = "recording"
+
+
+def take_upload(owner: User, local: Path, name: str) -> Media:
+    """Store a recording that lies at `local`, under the user's own name for it. Raises JobError."""
+    return _take(owner, local, name, source_url="")
+
+
+def fetch(
+    owner: User,
+    url: str,
+    name: str,
+    *,
+    wanted: Callable[[], bool] = lambda: True,
+    on_bytes: outbound.OnBytes | None = None,
+) -> Media:
+    """Fetch a recording from its URL and store it. Raises JobError, also where it is not `wanted` any more."""
+    with files.scratch() as folder:
+        local = folder / "download"
+        with files.disk_errors():
+            outbound.download(url, local, wanted=wanted, on_bytes=on_bytes)
+        return _take(owner, local, name, source_url=url)
+
+
+def discard(media: Media) -> None:
+    """Remove a recording that no job came to use."""
+    files.delete(media.file)
+    media.delete()
+
+
+def display_name(name: str) -> str:
+    """A user's name for a file, harmless to show: no folders, no invisible characters, none that reverse the text."""
+    last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    visible = "".join(char for char in unicodedata.normalize("NFC", last) if _visible(char))
+    return visible.strip()[:LONGEST_NAME] or NAMELESS
+
+
+def name_of(url: str) -> str:
+    """What to call the recording at a URL: its last path segment, else its host."""
+    parts = urlsplit(url)
+    segment = unquote(parts.path.rstrip("/").rpartition("/")[2])
+    return display_name(segment or parts.hostname or "")
+
+
+def _take(owner: User, local: Path, name: str, *, source_url: str) -> Media:
+    info = probe(local)
+    if info.seconds > settings.MAX_AUDIO_SECONDS:
+        raise too_long(info.seconds)
+    with files.disk_errors():
+        stored = files.store_media(local)
+    return Media.objects.create(
+        owner=owner,
+        file=stored,
+        name=display_name(name),
+        source_url=source_url,
+        bytes=local.stat().st_size,
+        seconds=info.seconds,
+        container=info.container,
+        codec=info.codec,
+        sample_rate=info.sample_rate,
+        channels=info.channels,
+    )
+
+
+def too_long(seconds: float) -> JobError:
+    limit = settings.MAX_AUDIO_SECONDS
+    message = f"The recording is {_duration(seconds)} long; at most {_duration(limit)} are allowed."
+    return JobError("AUDIO_TOO_LONG", message, details={"seconds": round(seconds, 1), "limit": limit})
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def _visible(char: str) -> bool:
+    return not unicodedata.category(char).startswith("C") and char not in "\u2028\u2029"
+
+
+# --- a look at the file, by a process that may crash or be killed
+
+
+def probe(local: Path) -> MediaInfo:
+    """What a recording is. Raises JobError."""
+    answer = _ask_engine(local)
+    if "error" in answer:
+        raise _refusal(answer["error"])
+    return MediaInfo(**answer)
+
+
+def _ask_engine(local: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "audio_engine", "probe", str(local), "--json"]
+    with subprocess.Popen(
+        command,
+        cwd=settings.BASE_DIR,
+        env=environment(threads=1),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    ) as process:
+        _limit(process.pid)
+        try:
+            out, _ = process.communicate(timeout=PROBE_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            raise _unreadable(f"after {PROBE_SECONDS} s") from error
+    try:
+        answer: dict[str, Any] = json.loads(out)
+    except ValueError as error:  # it was killed before it could answer
+        raise _unreadable(f"exit status {process.returncode}") from error
+    return answer
+
+
+def _limit(pid: int) -> None:
+    if sys.platform == "linux":
+        resource.prlimit(pid, resource.RLIMIT_AS, (PROBE_MEMORY, PROBE_MEMORY))
+        resource.prlimit(pid, resource.RLIMIT_CPU, (PROBE_SECONDS, PROBE_SECONDS))
+
+
+def environment(threads: int) -> dict[str, str]:
+    """For a process that reads what strangers send: without the server's secrets. `threads` 0 is a library's choice."""
+    kept = {name: value for name, value in os.environ.items() if name not in settings.VARIABLE_NAMES}
+    return kept | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+
+
+def _refusal(error: dict[str, Any]) -> JobError:
+    code = error["code"] if error["code"] in ERRORS else "INVALID_AUDIO_FORMAT"
+    return JobError(code, error["message"], details=error.get("details"))
+
+
+def _unreadable(how: str) -> JobError:
+    return JobError("INVALID_AUDIO_FORMAT", "This file could not be read.", details={"reason": f"Gave up: {how}."})

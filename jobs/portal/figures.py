@@ -1,0 +1,92 @@
+"""A finished job's result as its page shows it: a card for each speaker, and the data of the timeline."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.models import Track
+from jobs.wording import clock, in_words
+
+COLOURS = 8  # Okabe and Ito's set; the number beside each tells a ninth speaker from the first
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerCard:
+    speaker: int  # from 0
+    name: str
+    colour: int  # 1 to COLOURS
+    talk: str
+    percent: int
+    figures: list[tuple[str, str]]  # label, value
+    track: Track | None
+
+
+def speaker_cards(result: dict[str, Any], tracks: list[Track]) -> list[SpeakerCard]:
+    by_speaker = {track.speaker: track for track in tracks if track.kind == Track.Kind.AUDIO}
+    return [
+        SpeakerCard(
+            speaker=stats["speaker"],
+            name=name_of(stats["speaker"]),
+            colour=colour_of(stats["speaker"]),
+            talk=clock(round(stats["talk_seconds"])),
+            percent=round(stats["talk_share"] * 100),
+            figures=_figures(stats),
+            track=by_speaker.get(stats["speaker"]),
+        )
+        for stats in result["speakers"]
+    ]
+
+
+def name_of(speaker: int) -> str:
+    return f"Speaker {speaker + 1}"
+
+
+def colour_of(speaker: int) -> int:
+    return speaker % COLOURS + 1
+
+
+def timeline(result: dict[str, Any], recording: str, tracks: dict[int, str]) -> dict[str, Any]:
+    """What the player needs; `recording` and `tracks` (by speaker) are addresses of audio."""
+    maps = result["compact_maps"]
+    return {
+        "seconds": result["media"]["seconds"],
+        "recording": recording,
+        "peaks": result["peaks"],
+        "turns": [[turn["start"], turn["end"], turn["speaker"], turn["confidence"]] for turn in result["turns"]],
+        "tracks": [
+            {
+                "speaker": speaker,
+                "url": url,
+                "spans": [[s["track_start"], s["source_start"], s["seconds"]] for s in maps.get(str(speaker), [])],
+            }
+            for speaker, url in sorted(tracks.items())
+        ],
+    }
+
+
+def recording_figures(result: dict[str, Any]) -> list[tuple[str, str]]:
+    recording = result["recording"]
+    return [
+        ("Speech", in_words(recording["speech_seconds"])),
+        ("Silence", in_words(recording["silence_seconds"])),
+        ("Overlap", in_words(recording["overlap_seconds"])),
+    ]
+
+
+def _figures(stats: dict[str, Any]) -> list[tuple[str, str]]:
+    peak = stats["peak"]
+    return [
+        ("Turns", str(stats["turns"])),
+        ("Mean turn", f"{stats['mean_turn_seconds']:.1f} s"),
+        ("In overlap", f"{stats['overlap_seconds']:.1f} s"),
+        ("Loudness", _level(stats["loudness_lufs"], "LUFS")),
+        ("RMS", _level(stats["rms_db"], "dBFS")),
+        ("Peak", _level(20 * math.log10(peak) if peak else None, "dBFS")),
+        ("Signal to noise", _level(stats["snr_db"], "dB")),
+    ]
+
+
+def _level(value: float | None, unit: str) -> str:
+    return "—" if value is None else f"{value:.1f} {unit}".replace("-", "−")

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from . import submission, views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("demonstration/timeline.json", views.demonstration_timeline, name="demonstration-timeline"),
+    path("demonstration/recording", views.demonstration_recording, name="demonstration-recording"),
+    path("jobs", views.jobs, name="jobs"),
+    path("jobs/submit", submission.submit, name="job-submit"),
+    path("jobs/price", submission.price, name="price"),
+    path("jobs/<uuid:job>", views.job, name="job"),
+    path("jobs/<uuid:job>/row", views.row, name="job-row"),
+    path("jobs/<uuid:job>/timeline.json", views.timeline, name="job-timeline"),
+    path("jobs/<uuid:job>/recording", views.recording, name="job-recording"),
+    path("jobs/<uuid:job>/files/<int:track>", views.file, name="job-file"),
+    path("jobs/<uuid:job>/all.zip", views.zipped, name="job-zip"),
+    path("jobs/<uuid:job>/cancel", views.cancel, name="job-cancel"),
+    path("jobs/<uuid:job>/retry", views.retry, name="job-retry"),
+    path("jobs/<uuid:job>/delete", views.delete, name="job-delete"),
+]

@@ -1,0 +1,225 @@
+"""The pages of the portal. Everything is looked up among the user's own jobs: another's is not found."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Func, IntegerField, Q, QuerySet
+from django.db.models.fields.json import KeyTransform
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.ledger import InsufficientCredits
+from jobs import archive, downloads, lifecycle, ranges
+from jobs.errors import JobError
+from jobs.models import Job, JobEvent, Track, owned_by
+from jobs.wording import state_words, steps, time_left
+
+from . import demonstration, figures
+from .forms import FilterForm, SubmitForm
+from .words import failure, history
+
+JOBS_A_PAGE = 25
+Status = Job.Status
+STATES: dict[str, Q] = {
+    "active": ~Q(status__in=Job.TERMINAL),
+    "succeeded": Q(status=Status.SUCCEEDED),
+    "failed": Q(status__in=[Status.FAILED, Status.CANCELED]),
+}
+
+
+class ArrayLength(Func):
+    function = "jsonb_array_length"
+    output_field = IntegerField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, function="json_array_length", **context)
+
+
+# --- pages
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    if request.user.is_authenticated:
+        return redirect("jobs")
+    return render(request, "portal/home.html", demonstration.context())
+
+
+@require_safe
+def demonstration_timeline(_request: HttpRequest) -> HttpResponse:
+    return JsonResponse(demonstration.timeline())
+
+
+@require_safe
+def demonstration_recording(request: HttpRequest) -> HttpResponse:
+    sound = demonstration.recording().read_bytes()
+    try:
+        part = ranges.parse(request.headers.get("Range", ""), len(sound)) or ranges.ByteRange(0, len(sound) - 1)
+    except ranges.Unsatisfiable:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{len(sound)}"})
+    headers = {"Accept-Ranges": "bytes", "Content-Range": f"bytes {part.first}-{part.last}/{len(sound)}"}
+    return HttpResponse(sound[part.first : part.last + 1], status=206, content_type="audio/wav", headers=headers)
+
+
+@login_required
+@require_safe
+def jobs(request: HttpRequest) -> HttpResponse:
+    filters = FilterForm(request.GET)
+    filters.is_valid()
+    found = _listed(request)
+    if name := filters.cleaned_data.get("q"):
+        found = found.filter(Q(name__icontains=name) | Q(source_url__icontains=name))
+    if state := STATES.get(filters.cleaned_data.get("state", "")):
+        found = found.filter(state)
+    context = {
+        "form": SubmitForm(),
+        "filters": filters,
+        "page": Paginator(found, JOBS_A_PAGE).get_page(request.GET.get("page")),
+        "any": owned_by(request.user).exists(),
+        "rates": settings.CREDITS_PER_SECOND,
+        "most_bytes": settings.MAX_UPLOAD_BYTES,
+    }
+    return render(request, "portal/jobs.html", context)
+
+
+@login_required
+@require_safe
+def row(request: HttpRequest, job: UUID) -> HttpResponse:
+    """One line of the list, for a page whose job has changed its state."""
+    return render(request, "portal/job_row.html", {"job": get_object_or_404(_listed(request), uuid=job)})
+
+
+@login_required
+@require_safe
+def job(request: HttpRequest, job: UUID) -> HttpResponse:
+    found = _own(request, job)
+    newest = found.events.filter(kind=JobEvent.Kind.PROGRESS).last()
+    context: dict[str, Any] = {
+        "job": found,
+        "words": state_words(found.status, found.stage),
+        "percent": int(found.progress * 100),
+        "left": time_left(found.started_at, newest.created_at, found.progress) if newest else "",
+        "events": history(found.events.filter(kind=JobEvent.Kind.STATE).select_related("actor")),
+        "steps": steps(found),
+        "seq": found.event_seq,
+    }
+    if found.status == Status.SUCCEEDED:
+        context |= _results(found)
+    if found.status == Status.FAILED:
+        context["failure"] = failure(found)
+    return render(request, "portal/job.html", context)
+
+
+@login_required
+@require_safe
+def timeline(request: HttpRequest, job: UUID) -> HttpResponse:
+    found = _own(request, job)
+    if found.result is None:
+        raise Http404
+    audio = found.tracks.filter(kind=Track.Kind.AUDIO)
+    # These addresses stay good as long as the session does; the signed ones they lead to run out.
+    tracks = {track.speaker: f"{reverse('job-file', args=[found.uuid, track.pk])}?listen" for track in audio}
+    recording = f"{reverse('job-recording', args=[found.uuid])}?listen"
+    response = JsonResponse(figures.timeline(found.result, recording, tracks))
+    response["Cache-Control"] = "private, max-age=3600"  # a finished job never changes
+    return response
+
+
+@login_required
+@require_safe
+def file(request: HttpRequest, job: UUID, track: int) -> HttpResponse:
+    """To the signed address of a file. This one stays good as long as the session, that one for an hour."""
+    found = get_object_or_404(_own(request, job).tracks, pk=track)
+    return redirect(downloads.track_url(found, request, inline="listen" in request.GET))
+
+
+@login_required
+@require_safe
+def recording(request: HttpRequest, job: UUID) -> HttpResponse:
+    found = _own(request, job)
+    if found.media is None:
+        raise Http404
+    return redirect(downloads.media_url(found.media, request, inline="listen" in request.GET))
+
+
+@login_required
+@require_safe
+def zipped(request: HttpRequest, job: UUID) -> HttpResponse:
+    found = _own(request, job)
+    tracks = list(found.tracks.all())
+    if not tracks:
+        raise Http404
+    return archive.response(request, found, tracks)
+
+
+# --- verbs
+
+
+@login_required
+@require_POST
+def cancel(request: HttpRequest, job: UUID) -> HttpResponse:
+    found = _own(request, job)
+    try:
+        lifecycle.cancel(found, actor=request.user)
+        messages.success(request, "Canceled. Nothing was charged.")
+    except JobError as error:
+        messages.error(request, error.message)
+    return redirect("job", found.uuid)
+
+
+@login_required
+@require_POST
+def retry(request: HttpRequest, job: UUID) -> HttpResponse:
+    found = _own(request, job)
+    try:
+        return redirect("job", lifecycle.retry(found, actor=request.user).uuid)
+    except JobError as error:
+        messages.error(request, error.message)
+    except InsufficientCredits as short:
+        messages.error(request, f"This costs {short.required:,} credits; you have {short.available:,}.")
+    return redirect("job", found.uuid)
+
+
+@login_required
+def delete(request: HttpRequest, job: UUID) -> HttpResponse:
+    """Asks first: by a dialog on the page, or without JavaScript by a page of its own."""
+    found = _own(request, job)
+    if request.method != "POST":
+        return render(request, "portal/delete.html", {"job": found})
+    lifecycle.delete(found, actor=request.user)
+    messages.success(request, f"“{found.name}” and everything made from it is deleted.")
+    return redirect("jobs")
+
+
+# --- the steps they share
+
+
+def _own(request: HttpRequest, job: UUID) -> Job:
+    return get_object_or_404(Job.objects.select_related("media"), owner=request.user, uuid=job)
+
+
+def _listed(request: HttpRequest) -> QuerySet[Job]:
+    """Without the results, which can be large: a line only needs the number of speakers."""
+    speakers = ArrayLength(KeyTransform("speakers", "result"))
+    return owned_by(request.user).select_related("media").defer("result").annotate(speakers=speakers)
+
+
+def _results(job: Job) -> dict[str, Any]:
+    tracks = list(job.tracks.all())
+    assert job.result is not None
+    return {
+        "speakers": figures.speaker_cards(job.result, tracks),
+        "recording": figures.recording_figures(job.result),
+        "result": job.result,
+        "seconds": job.result["media"]["seconds"],
+        "timeline": reverse("job-timeline", args=[job.uuid]),
+        "tracks": tracks,
+    }

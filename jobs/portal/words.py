@@ -1,0 +1,72 @@
+"""What people are told beside the bare fact: what was not lost, and what they can do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from jobs.errors import JobError
+from jobs.models import Job, JobEvent
+from jobs.wording import STATUS_WORDS
+
+Status = Job.Status
+KEPT = {True: "Nothing was charged, and your recording is still here.", False: "Nothing was charged."}
+ADVICE: dict[str, str] = {
+    "INVALID_INPUT": "Check the fields and try again.",
+    "MISSING_INPUT": "Choose a file or paste a link.",
+    "CONFLICTING_INPUT": "Keep the file or the link, not both.",
+    "INVALID_OPTION": "Change the option and try again.",
+    "FILE_TOO_LARGE": "Send a shorter or more compressed version, or give a link to it.",
+    "UPLOAD_INCOMPLETE": "Check the connection and upload it again.",
+    "INVALID_AUDIO_FORMAT": "Choose an audio or video file, such as WAV, MP3, M4A, FLAC, OGG, MP4 or MKV.",
+    "NO_AUDIO_STREAM": "Choose another file.",
+    "AUDIO_TOO_SHORT": "Choose a longer recording.",
+    "AUDIO_TOO_LONG": "Cut it into parts and send them one by one.",
+    "UNUSABLE_AUDIO": "Play it on your own machine: if you hear people there, export it anew as WAV.",
+    "INVALID_URL": "Paste an address that begins with http:// or https://.",
+    "URL_NOT_ALLOWED": "Download the file yourself and upload it here.",
+    "URL_UNREACHABLE": "Open the link in your browser; if that works, download the file and upload it here.",
+    "URL_NOT_MEDIA": "Paste the address of the media file itself, or download it and upload it here.",
+    "URL_NEEDS_EXTRACTOR": "Download the recording and upload the file.",
+    "INSUFFICIENT_CREDITS": "Ask whoever runs this server for more credits, then retry.",
+    "PROCESSING_FAILED": "Listen to it: if people do speak there, send it again and say how many.",
+    "ENGINE_UNAVAILABLE": "Retry with another engine, or ask whoever runs this server.",
+    "ENGINE_TIMEOUT": "Cut the recording into parts and send them one by one.",
+    "DISK_FULL": "Ask whoever runs this server to make room, then retry.",
+}
+OTHERWISE = "Retry. If it fails again, tell whoever runs this server the number of this job."
+
+
+def advice(code: str) -> str:
+    return ADVICE.get(code, OTHERWISE)
+
+
+def refusal(error: JobError) -> str:
+    """A request that was refused: what happened, what was not lost, what to do."""
+    return f"{error.message} {KEPT[False]} {advice(error.code)}"
+
+
+def failure(job: Job) -> tuple[str, str, str]:
+    """The same three for a job that failed."""
+    return job.error_message, KEPT[job.media_id is not None], advice(job.error_code)
+
+
+def history(events: Iterable[JobEvent]) -> list[tuple[JobEvent, str]]:
+    """The entries of a job's history, each with its words."""
+    told, before = [], ""
+    for event in events:
+        told.append((event, _happened(event, before)))
+        before = event.data["status"]
+    return told
+
+
+def _happened(event: JobEvent, before: str) -> str:
+    status = event.data["status"]
+    if status == Status.PENDING:
+        return "Back in the queue, to be fetched again" if before else "Submitted"
+    if status == Status.QUEUED:
+        return "Back in the queue, to be started again" if before == Status.RUNNING else "In the queue"
+    if status == Status.RUNNING:
+        return "Started"
+    if status == Status.FAILED:
+        return f"Failed: {event.data['error_message']}"
+    return STATUS_WORDS[status]

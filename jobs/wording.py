@@ -1,0 +1,75 @@
+"""What a job's state is called where people read it, in pages and in live updates alike."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from .models import Job
+
+Status = Job.Status
+STATUS_WORDS: dict[str, str] = {
+    Status.PENDING: "Waiting to be fetched",
+    Status.FETCHING: "Fetching the recording",
+    Status.QUEUED: "Waiting its turn",
+    Status.RUNNING: "Starting the engine",
+    Status.SUCCEEDED: "Done",
+    Status.FAILED: "Failed",
+    Status.CANCELED: "Canceled",
+}
+STAGE_WORDS: dict[str, str] = {
+    "download": "Fetching the recording",
+    "decode": "Reading the recording",
+    "activity": "Listening for speech",
+    "embedding": "Learning the voices",
+    "clustering": "Finding who speaks",
+    "resegmentation": "Placing the changes of speaker",
+    "tracks": "Writing the tracks",
+}
+# Below these a forecast says more about the start than about the rest.
+FORECAST_AFTER = timedelta(seconds=3)
+FORECAST_FROM = 0.04
+
+
+def state_words(status: str, stage: str = "") -> str:
+    return STAGE_WORDS.get(stage) or STATUS_WORDS[status]
+
+
+def steps(job: Job) -> list[tuple[str, str]]:
+    """The stages that a job goes through, with their words."""
+    skipped = set() if job.source_url else {"download"}
+    if job.task == "diarization":
+        skipped.add("tracks")
+    return [(stage, words) for stage, words in STAGE_WORDS.items() if stage not in skipped]
+
+
+def time_left(started: datetime | None, now: datetime, progress: float) -> str:
+    """How long the rest takes if it goes on as before, or nothing where that cannot be told yet."""
+    if started is None or now - started < FORECAST_AFTER or not FORECAST_FROM <= progress < 1:
+        return ""
+    seconds = (now - started).total_seconds() * (1 - progress) / progress
+    if seconds < 50:
+        return f"about {max(5, round(seconds / 5) * 5)} seconds left"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return "about a minute left" if minutes <= 1 else f"about {minutes} minutes left"
+    return f"about {round(minutes / 60)} hours left"
+
+
+def clock(seconds: float) -> str:
+    """0:07, 12:31, 1:02:09."""
+    whole = int(seconds)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def in_words(seconds: float) -> str:
+    """A length as people say it: 7 seconds, 12 min 31 s, 1 h 2 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return "1 second" if whole == 1 else f"{whole} seconds"
+    minutes, second = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {second} s" if second else f"{minutes} min"
+    hours, minute = divmod(minutes, 60)
+    return f"{hours} h {minute} min" if minute else f"{hours} h"

@@ -1,0 +1,166 @@
+"""One job's run: under a lease, by a warm engine process, with an end that is written exactly once."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path, PurePath
+
+from django.conf import settings
+
+from audio_engine.client import EngineDied, EngineProcess
+from audio_engine.errors import EngineError
+from audio_engine.types import MediaLimits, OutputFile, Request, Result, Stage
+
+from . import files, ingest, lifecycle
+from .errors import ERRORS, JobError
+from .lease import DatabaseAway, Lease, LeaseLost
+from .models import Job, Track
+from .options import JobOptions
+
+log = logging.getLogger(__name__)
+
+NAME_VARIABLE = "WORKER_NAME"  # given by supervision, to know its workers' leases by
+RUNS_OF_ONE_ENGINE = 50
+LIMIT_TOLERANCE = 1.01  # the length was measured at the door; decoding may find a little more
+
+_engine = EngineProcess(environment=ingest.environment(threads=settings.ENGINE_THREADS))
+_runs = 0
+
+Work = Callable[[Job, Lease], None]
+
+
+class Setback(Exception):
+    """The work stopped for a reason that need not come again."""
+
+    def __init__(self, error: JobError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def name() -> str:
+    """What a claimed job says about where it is worked on."""
+    return f"{os.environ.get(NAME_VARIABLE) or socket.gethostname()}:{os.getpid()}"
+
+
+def carry_out(job: Job, work: Work) -> None:
+    """Do the work on a claimed job and write what came of it, unless it is not ours any more."""
+    with Lease(job) as lease:
+        try:
+            _attempt(job, work, lease)
+        except (LeaseLost, lifecycle.Conflict):
+            log.info("Job %s is not wanted any more; its run %s is dropped.", job.pk, job.attempt)
+
+
+def _attempt(job: Job, work: Work, lease: Lease) -> None:
+    try:
+        work(job, lease)
+    except (LeaseLost, lifecycle.Conflict):
+        raise
+    except JobError as error:
+        lease.settle(lifecycle.fail, error)
+    except Setback as setback:
+        lease.settle(lifecycle.lose, setback.error)
+    except SystemExit:  # the queue's own time limit, which comes after all of ours
+        lease.settle(lifecycle.lose, JobError("WORKER_LOST"))
+        raise
+    except Exception:  # a defect of ours: the job must not wait for its lease to run out
+        log.exception("Job %s failed unexpectedly.", job.pk)
+        lease.settle(lifecycle.lose, JobError("ENGINE_FAILED"))
+
+
+def extract(job: Job, lease: Lease) -> None:
+    """Have the engine do the job, store its files and take the price."""
+    assert job.media is not None
+    with files.scratch() as folder, files.local_copy(job.media.file, folder) as source:
+        output = folder / "output"
+        output.mkdir()
+        result = _run_engine(_request(job, source, output), lease)
+        if not result.speakers:
+            raise _no_speech("No speech was found in the recording.")
+        try:
+            lease.settle(lifecycle.succeed, result.to_json(), [_store(job, output, file) for file in result.files])
+        except BaseException:  # whatever it was: files that no finished job shows are of no use
+            _discard_files(job)
+            raise
+
+
+def _request(job: Job, source: Path, output: Path) -> Request:
+    options = JobOptions(**job.options)
+    return Request(
+        source=source,
+        output=output,
+        title=PurePath(job.name).stem,
+        task=job.task,  # type: ignore[arg-type]
+        engine=options.engine,
+        speakers=options.bounds,
+        overlap=options.overlap,
+        clean_background=options.clean_background,
+        compact=options.compact,
+        limits=MediaLimits(seconds=settings.MAX_AUDIO_SECONDS * LIMIT_TOLERANCE),
+    )
+
+
+def _store(job: Job, folder: Path, file: OutputFile) -> lifecycle.StoredFile:
+    with files.disk_errors():
+        stored = files.store(folder / file.name, job.folder() / file.name)
+    return lifecycle.StoredFile(Track.Kind(file.kind), stored, file.bytes, file.speaker)
+
+
+def _discard_files(job: Job) -> None:
+    """Remove this attempt's files, unless the database took the result and only its answer was lost."""
+    try:
+        kept = Job.objects.filter(pk=job.pk, attempt=job.attempt, status=Job.Status.SUCCEEDED).exists()
+    except DatabaseAway:
+        return  # housekeeping will know
+    if not kept:
+        files.delete_folder(job.folder())
+
+
+# --- the engine
+
+
+def _run_engine(request: Request, lease: Lease) -> Result:
+    deadline = time.monotonic() + settings.ENGINE_TIMEOUT
+
+    def on_progress(stage: Stage | None, fraction: float) -> None:
+        lease.check()
+        if time.monotonic() > deadline:
+            raise JobError("ENGINE_TIMEOUT", details={"seconds": settings.ENGINE_TIMEOUT})
+        if stage:
+            lease.tell(stage, fraction)
+
+    try:
+        return _warm_engine().extract(request, on_progress)
+    except EngineError as error:
+        raise _told(error) from error
+    except (EngineDied, TimeoutError) as error:
+        log.warning("%s while it worked on %s.", error, lease.job)
+        raise Setback(JobError("WORKER_LOST")) from error
+
+
+def _warm_engine() -> EngineProcess:
+    """The process of this worker, new after many runs, since libraries leak, and after it ended."""
+    global _runs
+    if not _engine.running or _runs >= RUNS_OF_ONE_ENGINE:
+        _engine.terminate()
+        _engine.start()
+        _runs = 0
+    _runs += 1
+    return _engine
+
+
+def _told(error: EngineError) -> JobError | Setback:
+    """What the user is told; the codes that both sides know are the same."""
+    if error.code == "NO_SPEECH":
+        return _no_speech(error.message)
+    code = error.code if error.code in ERRORS else "ENGINE_FAILED"
+    told = JobError(code, error.message, details=error.details)
+    return told if error.permanent else Setback(told)
+
+
+def _no_speech(reason: str) -> JobError:
+    return JobError("PROCESSING_FAILED", details={"reason": reason})

@@ -1,0 +1,191 @@
+// The drop zone: gathers recordings, says what they cost, then sends them one after the other.
+
+import { addRow } from "./list.js";
+import { droppedFiles, isMedia, lengthOf } from "./picking.js";
+import { clock } from "./player-view.js";
+import { queueRow, size } from "./queue-row.js";
+import { send } from "./upload.js";
+
+const form = document.getElementById("drop");
+const [list, start, total, go, clear] = ["queue", "start", "total", "go", "clear"].map((id) => document.getElementById(id));
+const OPTIONS = ["task", "num_speakers", "min_speakers", "max_speakers", "overlap", "clean_background", "compact"];
+const queue = new Set();
+let sending = false;
+
+for (const element of form.querySelectorAll(".with-script")) element.hidden = element.id === "link-row";
+
+// --- gathering
+
+function add(name, source) {
+  const item = { ...source, seconds: null, credits: null, view: null, refused: false };
+  item.view = queueRow(name, () => {
+    queue.delete(item);
+    item.view.row.remove();
+    showTotal();
+  });
+  queue.add(item);
+  list.append(item.view.row);
+  return item;
+}
+
+async function addFiles(files) {
+  const most = Number(form.dataset.mostBytes);
+  const items = files.map((file) => {
+    const item = add(file.name, { file });
+    item.view.fact(size(file.size));
+    if (!isMedia(file)) refuse(item, "This does not look like audio or video. Choose another file.");
+    else if (!file.size) refuse(item, "This file is empty. Choose another file.");
+    else if (file.size > most) refuse(item, `Larger than ${size(most)}. Send a more compressed version or a link.`);
+    return item;
+  });
+  showTotal();
+  await Promise.all(items.filter((item) => !item.refused).map(async (item) => (item.seconds = await lengthOf(item.file))));
+  await showCosts();
+}
+
+function addLink(address) {
+  const item = add(address, { url: address });
+  item.view.note("The cost is shown once the recording is fetched and its length known.");
+  showTotal();
+}
+
+function refuse(item, words) {
+  item.refused = true;
+  item.view.note(words, true);
+  item.view.stopped();
+}
+
+// --- what it costs
+
+async function showCosts() {
+  const known = [...queue].filter((item) => item.seconds !== null && !item.refused);
+  const query = new URLSearchParams({ task: form.elements.task.value });
+  for (const item of known) query.append("seconds", item.seconds);
+  const answer = await fetch(`${form.dataset.price}?${query}`, { headers: { Accept: "application/json" } });
+  if (!answer.ok) return;
+  const { credits, available } = await answer.json();
+  known.forEach((item, index) => (item.credits = credits[index]));
+  for (const item of queue) {
+    if (item.refused || item.url) continue;
+    if (item.credits === null) item.view.note("The cost is shown once its length is known.");
+    else item.view.fact(`${clock(item.seconds)} · ${number(item.credits)} credits`);
+  }
+  showTotal(available);
+}
+
+let balance = null;
+function showTotal(available = balance) {
+  balance = available;
+  if (balance !== null) document.querySelector(".balance").textContent = `${number(balance)} credits`;
+  const ready = [...queue].filter((item) => !item.refused);
+  const sum = ready.reduce((credits, item) => credits + (item.credits ?? 0), 0);
+  const short = balance !== null && sum > balance;
+  list.hidden = start.hidden = queue.size === 0;
+  total.textContent = costs(ready, sum, short);
+  go.textContent = ready.length > 1 ? `Start ${ready.length} recordings` : "Start";
+  go.disabled = sending || short || !ready.length;
+}
+
+function costs(ready, sum, short) {
+  if (!ready.length) return "Nothing here can be sent.";
+  const unknown = ready.some((item) => item.credits === null);
+  if (unknown && !sum) return "The cost is not known yet.";
+  const cost = `${number(sum)} credits${unknown ? " and what is not known yet" : ""}`;
+  if (balance === null) return cost;
+  return short ? `${cost}; you have only ${number(balance)}` : `${cost} of your ${number(balance)}`;
+}
+
+function number(value) {
+  return value.toLocaleString("en");
+}
+
+// --- sending
+
+async function sendAll() {
+  sending = true;
+  showTotal();
+  for (const item of [...queue]) if (!item.refused) await sendOne(item);
+  sending = false;
+  showTotal();
+}
+
+async function sendOne(item) {
+  const fields = new FormData();
+  fields.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
+  for (const name of OPTIONS) {
+    const input = form.elements[name];
+    if (input.type !== "checkbox") fields.set(name, input.value);
+    else if (input.checked) fields.set(name, "on");
+  }
+  if (item.file) fields.set("file", item.file, item.file.name);
+  else fields.set("url", item.url);
+  item.view.note(item.file ? "Uploading" : "Sending");
+  item.view.sending(0);
+  try {
+    addRow(
+      await send(form.action, fields, (fraction) => {
+        item.view.sending(fraction);
+        item.view.note(fraction < 1 ? `Uploading, ${Math.round(fraction * 100)} %` : "Checking the recording");
+      }),
+    );
+    queue.delete(item);
+    item.view.row.remove();
+    await showCosts();
+  } catch (failure) {
+    refuse(item, failure.message);
+  }
+}
+
+// --- what the user does
+
+go.addEventListener("click", sendAll);
+clear.addEventListener("click", () => {
+  for (const item of [...queue]) item.view.row.remove();
+  queue.clear();
+  showTotal();
+});
+form.addEventListener("submit", (event) => event.preventDefault());
+form.elements.task.addEventListener("change", showCosts);
+
+for (const id of ["pick-files", "pick-folder"]) {
+  document.getElementById(id).addEventListener("change", ({ target }) => {
+    const files = [...target.files];
+    addFiles(id === "pick-folder" ? files.filter(isMedia) : files);
+    target.value = "";
+  });
+}
+for (const label of form.querySelectorAll("label[role=button]")) {
+  label.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    label.querySelector("input").click();
+  });
+}
+
+const linkRow = document.getElementById("link-row");
+const link = document.getElementById("link");
+document.getElementById("pick-link").addEventListener("click", ({ currentTarget }) => {
+  linkRow.hidden = !linkRow.hidden;
+  currentTarget.setAttribute("aria-expanded", !linkRow.hidden);
+  if (!linkRow.hidden) link.focus();
+});
+function takeLink() {
+  if (!link.value.trim() || !link.reportValidity()) return;
+  addLink(link.value.trim());
+  link.value = "";
+}
+document.getElementById("add-link").addEventListener("click", takeLink);
+link.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  takeLink();
+});
+
+for (const kind of ["dragover", "dragleave", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault(); // anywhere on the page: a near miss must not open the file instead
+    form.classList.toggle("over", kind === "dragover");
+    if (kind === "drop") droppedFiles(event.dataTransfer).then(addFiles);
+  });
+}

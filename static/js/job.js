@@ -1,0 +1,69 @@
+// The page of one job: live until it ends, then its player.
+
+import { startPlayer } from "./player-view.js";
+import { fillMeters, setMeter } from "./site.js";
+import { listen } from "./socket.js";
+import { startTabs } from "./tabs.js";
+
+const nonce = document.querySelector("script[nonce]").nonce;
+
+function follow(job) {
+  let shown = 0;
+  const name = document.title.split(" · ").slice(-2).join(" · ");
+  const stop = listen(`/ws/jobs/${job.dataset.job}/`, {
+    after: Number(job.dataset.seq),
+    onMessage(message) {
+      if (message.kind === "deleted") location.assign("/jobs");
+      else if (message.finished) {
+        stop();
+        showEnd(job);
+      } else if (message.kind === "state") {
+        shown = 0;
+        showProgress(job, { words: message.words, percent: 0, left: "" }, name);
+      } else if (message.percent >= shown) {
+        shown = message.percent;
+        showProgress(job, message, name);
+      }
+    },
+  });
+}
+
+function showProgress(job, { words, stage = "", percent, left }, name) {
+  showStep(job, stage);
+  job.querySelector("[data-words]").textContent = words;
+  job.querySelector("[data-percent]").textContent = percent ? `${percent} %` : "";
+  job.querySelector("[data-left]").textContent = left;
+  setMeter(job.querySelector("[data-meter]"), percent);
+  document.title = `${percent} % · ${name}`;
+}
+
+/** Ticks the steps before a stage; only the list's order tells which those are. */
+function showStep(job, stage) {
+  const steps = [...job.querySelectorAll("[data-step]")];
+  const now = steps.findIndex((step) => step.dataset.step === stage);
+  steps.forEach((step, index) => {
+    step.classList.toggle("done", index < now);
+    step.classList.toggle("now", index === now);
+  });
+}
+
+async function showEnd(job) {
+  const answer = await fetch(location.href);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const ended = page.getElementById("job");
+  job.replaceWith(ended);
+  document.title = page.title;
+  bring(ended);
+}
+
+function bring(job) {
+  fillMeters(job);
+  if (!("finished" in job.dataset)) {
+    showStep(job, job.querySelector("[data-stage]").dataset.stage);
+    follow(job);
+  }
+  startTabs(job);
+  for (const player of job.querySelectorAll("[data-timeline]")) startPlayer(player, job, nonce);
+}
+
+bring(document.getElementById("job"));
