@@ -1,0 +1,76 @@
+"""Programs that use the API in Alice's, Bob's and nobody's name, and jobs in each state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:  # settings are not chosen yet when pytest reads this
+    from jobs.models import Job, Media
+    from tests.api.programs import Program
+
+
+@pytest.fixture
+def key_of() -> Callable[[Any], str]:
+    from accounts.models import APIKey
+
+    return lambda user: APIKey.issue(user, "tests")[1]
+
+
+@pytest.fixture
+def api(alice, key_of) -> Program:
+    """Alice's program."""
+    from tests.api.programs import Program
+
+    return Program(key_of(alice))
+
+
+@pytest.fixture
+def bobs(bob, key_of) -> Program:
+    from tests.api.programs import Program
+
+    return Program(key_of(bob))
+
+
+@pytest.fixture
+def nobody(db) -> Program:
+    from tests.api.programs import Program
+
+    return Program()
+
+
+@pytest.fixture
+def upload(api: Program, recording) -> Callable[..., Any]:
+    """Sends `recording` as a file, with fields."""
+
+    def send(path: str = "speaker/extract", *, headers: dict[str, str] | None = None, **fields: Any) -> Any:
+        with recording.open("rb") as file:
+            return api.post(f"/api/v1/{path}", {"file": file, **fields}, headers=headers)
+
+    return send
+
+
+@pytest.fixture
+def queued(media: Media) -> Job:
+    from jobs import lifecycle
+    from jobs.options import JobOptions
+
+    return lifecycle.submit(media, "extraction", JobOptions(num_speakers=2))
+
+
+@pytest.fixture
+def finished(queued: Job, recording) -> Job:
+    from tests.api.programs import succeed
+
+    return succeed(queued, recording)
+
+
+@pytest.fixture
+def diarized(media: Media, recording) -> Job:
+    from jobs import lifecycle
+    from jobs.options import JobOptions
+    from tests.api.programs import succeed
+
+    return succeed(lifecycle.submit(media, "diarization", JobOptions()), recording)

@@ -1,0 +1,101 @@
+"""Every route of the API, tried by its owner, by another user, by nobody and with a revoked key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounts.models import APIKey
+from jobs import lifecycle
+from tests.api.programs import Program
+
+URL = {"url": "https://example.org/a.wav"}
+OWN, OPEN, EVERYBODYS = "own", "open", "everybody's"
+
+# Whose things an operation is about, and what the owner gets. A new route has to be entered here.
+ACCESS: dict[tuple[str, str], tuple[str, int]] = {
+    ("/api/v1/auth/token", "post"): (OPEN, 422),
+    ("/api/v1/auth/refresh", "post"): (OPEN, 422),
+    ("/api/v1/auth/me", "get"): (EVERYBODYS, 200),
+    ("/api/v1/auth/me", "patch"): (EVERYBODYS, 200),
+    ("/api/v1/credits", "get"): (EVERYBODYS, 200),
+    ("/api/v1/credits/usage", "get"): (EVERYBODYS, 200),
+    ("/api/v1/credits/multipliers", "get"): (EVERYBODYS, 200),
+    ("/api/v1/speaker/extract", "post"): (EVERYBODYS, 200),
+    ("/api/v1/speaker/diarize", "post"): (EVERYBODYS, 200),
+    ("/api/v1/speaker/jobs", "get"): (EVERYBODYS, 200),
+    ("/api/v1/speaker/jobs/{job_id}", "get"): (OWN, 200),
+    ("/api/v1/speaker/jobs/{job_id}", "delete"): (OWN, 204),
+    ("/api/v1/speaker/jobs/{job_id}/retry", "post"): (OWN, 200),
+    ("/api/v1/speaker/jobs/{job_id}/cancel", "post"): (OWN, 200),
+    ("/api/v1/speaker/jobs/{job_id}/download", "get"): (OWN, 409),
+    ("/api/v1/jobs/{job_id}", "get"): (OWN, 200),
+    ("/api/v1/schema", "get"): (OPEN, 200),
+    ("/api/v1/docs", "get"): (OPEN, 200),
+}
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def routes() -> dict[str, list[str]]:
+    """Each path under /api/v1/ of the URLconf, with the methods that its view knows."""
+    return {
+        path: [method for method in METHODS if hasattr(pattern.callback.cls, method)]
+        for path, pattern in patterns(get_resolver(), "/")
+        if path.startswith("/api/v1/")
+    }
+
+
+def patterns(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, URLPattern]]:
+    for pattern in resolver.url_patterns:
+        path = prefix + str(pattern.pattern).replace("<int:job_id>", "{job_id}")
+        if isinstance(pattern, URLResolver):
+            yield from patterns(pattern, path)
+        else:
+            yield path, pattern
+
+
+@pytest.fixture
+def job(queued):
+    """Canceled, so that it can be retried and canceled again."""
+    return lifecycle.cancel(queued)
+
+
+def attempt(program: Program, path: str, method: str, number: int) -> int:
+    body = URL if path.endswith(("extract", "diarize")) else {} if method in ("post", "patch") else None
+    return program.send(method, path.removeprefix("/api/v1/").format(job_id=number), body).status_code
+
+
+def test_every_route_is_listed():
+    assert {(path, method) for path, methods in routes().items() for method in methods} == set(ACCESS)
+
+
+@pytest.mark.parametrize(("path", "method"), ACCESS)
+def test_owners_get_in(api, job, path, method):
+    assert attempt(api, path, method, job.number) == ACCESS[path, method][1]
+
+
+@pytest.mark.parametrize(("path", "method"), ACCESS)
+def test_others_do_not_find_what_is_not_theirs(bobs, job, path, method):
+    whose, status = ACCESS[path, method]
+    assert attempt(bobs, path, method, job.number) == (404 if whose == OWN else status)
+
+
+@pytest.mark.parametrize(("path", "method"), ACCESS)
+def test_staff_have_no_more_rights_here(charlie, key_of, job, path, method):
+    whose, status = ACCESS[path, method]
+    assert attempt(Program(key_of(charlie)), path, method, job.number) == (404 if whose == OWN else status)
+
+
+@pytest.mark.parametrize(("path", "method"), ACCESS)
+def test_nobody_gets_in_without_credentials(nobody, job, path, method):
+    whose, status = ACCESS[path, method]
+    assert attempt(nobody, path, method, job.number) == (status if whose == OPEN else 401)
+
+
+@pytest.mark.parametrize(("path", "method"), ACCESS)
+def test_nobody_gets_in_with_a_revoked_key(api, job, path, method):
+    APIKey.objects.get().revoke()
+    whose, status = ACCESS[path, method]
+    assert attempt(api, path, method, job.number) == (status if whose == OPEN else 403)

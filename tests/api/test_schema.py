@@ -1,0 +1,104 @@
+"""The OpenAPI document: complete, valid, and true of what the server answers."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+from django.core.management import call_command
+
+from jobs import lifecycle
+from jobs.options import JobOptions
+from tests.api.programs import succeed
+from tests.api.test_access import routes
+
+
+@pytest.fixture
+def document(nobody) -> dict:
+    return nobody.get("/api/v1/schema").json()
+
+
+def test_the_document_is_made_without_a_warning(tmp_path, db):
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yml"))
+
+
+def test_the_document_is_openapi_3_1_as_json_and_yaml(nobody, document):
+    assert document["openapi"].startswith("3.1")
+    answer = nobody.get("/api/v1/schema?format=yaml")
+    assert answer.content.decode().startswith("openapi: 3.1")
+
+
+def test_every_operation_is_described(document):
+    served = {(path, method) for path, methods in routes().items() for method in methods}
+    served -= {("/api/v1/schema", "get"), ("/api/v1/docs", "get")}
+    described = {(path, method) for path, item in document["paths"].items() for method in item}
+    assert described == served
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            assert operation["summary"], (path, method)
+            assert operation["tags"], (path, method)
+
+
+def test_keys_and_tokens_are_described(document):
+    schemes = document["components"]["securitySchemes"]
+    assert (schemes["apiKey"]["name"], schemes["bearer"]["scheme"]) == ("X-API-Key", "bearer")
+    assert document["paths"]["/api/v1/credits"]["get"]["security"] == [{"apiKey": []}, {"bearer": []}]
+
+
+def test_examples_of_requests_and_errors_are_there(document):
+    post = document["paths"]["/api/v1/speaker/extract"]["post"]
+    assert set(post["requestBody"]["content"]) >= {"multipart/form-data", "application/json"}
+    assert {"200", "400", "401", "402", "413", "422", "429"} <= set(post["responses"])
+    assert post["responses"]["402"]["content"]["application/json"]["examples"]
+    file = document["components"]["schemas"]["ExtractRequest"]["properties"]["file"]
+    assert file["format"] == "binary"
+
+
+def conforms(document: dict, path: str, method: str, answer) -> None:
+    """Hold an answer to its schema, with no field that the schema lacks."""
+    responses = document["paths"][path][method]["responses"]
+    schema = responses[str(answer.status_code)]["content"]["application/json"]["schema"]
+    closed = json.loads(json.dumps(document["components"]))
+    for component in closed["schemas"].values():
+        if component.get("type") == "object" and "additionalProperties" not in component:
+            component["additionalProperties"] = False
+    jsonschema.validate(answer.json(), {**schema, "components": closed})
+
+
+@pytest.mark.parametrize("task", ["extraction", "diarization"])
+def test_jobs_are_as_described(api, document, media, recording, task):
+    job = lifecycle.submit(media, task, JobOptions())
+    address = "/api/v1/speaker/jobs/{job_id}"
+    conforms(document, address, "get", api.get(f"/api/v1/speaker/jobs/{job.number}"))
+    succeed(job, recording)
+    conforms(document, address, "get", api.get(f"/api/v1/speaker/jobs/{job.number}"))
+    conforms(document, "/api/v1/jobs/{job_id}", "get", api.get(f"/api/v1/jobs/{job.number}"))
+    conforms(document, "/api/v1/speaker/jobs", "get", api.get("/api/v1/speaker/jobs"))
+    conforms(document, "/api/v1/credits", "get", api.get("/api/v1/credits"))
+    conforms(document, "/api/v1/credits/usage", "get", api.get("/api/v1/credits/usage"))
+    conforms(document, "/api/v1/credits/multipliers", "get", api.get("/api/v1/credits/multipliers"))
+    conforms(document, "/api/v1/auth/me", "get", api.get("/api/v1/auth/me"))
+    conforms(document, f"{address}/cancel", "post", api.post(f"/api/v1/speaker/jobs/{job.number}/cancel"))
+    conforms(document, f"{address}/retry", "post", api.post(f"/api/v1/speaker/jobs/{job.number}/retry"))
+
+
+def test_refusals_are_as_described(api, document, nobody):
+    extract = "/api/v1/speaker/extract"
+    conforms(document, extract, "post", api.post(extract))
+    conforms(document, extract, "post", api.post(extract, {"url": "https://example.org", "num_speakers": 0}))
+    conforms(document, extract, "post", nobody.post(extract))
+    conforms(document, "/api/v1/jobs/{job_id}", "get", api.get("/api/v1/jobs/999999"))
+
+
+# --- the page
+
+
+def test_the_page_loads_nothing_from_elsewhere_and_runs_nothing_inline(nobody):
+    answer = nobody.get("/api/v1/docs")
+    page = answer.content.decode()
+    assert (answer.status_code, answer["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "script-src 'self'" in answer["Content-Security-Policy"]
+    assert "//" not in page.replace("<!-- ", "")
+    assert "<script>" not in page
+    assert "<style>" not in page

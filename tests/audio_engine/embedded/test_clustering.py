@@ -1,0 +1,70 @@
+"""Counting and grouping of voices, on embeddings whose speakers are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from audio_engine.backends.embedded.clustering import LARGEST_SAMPLE, cluster, sample_rows
+from audio_engine.types import SpeakerBounds
+
+SCALES, DIMENSIONS = 2, 256
+
+
+def voices(speakers: int, windows_each: int, spread: float = 0.6) -> tuple[npt.NDArray[np.float32], npt.NDArray]:
+    """Windows of so many voices, shape (windows, scales, 256), and whose they are."""
+    generator = np.random.default_rng(speakers)
+    centres = generator.standard_normal((speakers, SCALES, DIMENSIONS))
+    whose = np.repeat(np.arange(speakers), windows_each)
+    vectors = centres[whose] + spread * generator.standard_normal((len(whose), SCALES, DIMENSIONS))
+    return (vectors / np.linalg.norm(vectors, axis=2, keepdims=True)).astype(np.float32), whose
+
+
+def nearest(vectors: npt.NDArray[np.float32], centroids: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    return np.einsum("nsd,ksd->nk", vectors, centroids).argmax(axis=1)
+
+
+@pytest.mark.parametrize("speakers", [2, 3, 5])
+def test_well_separated_voices_are_counted_and_told_apart(speakers: int) -> None:
+    vectors, whose = voices(speakers, 40)
+    found = cluster(vectors, SpeakerBounds())
+    assert len(found) == speakers
+    labels = nearest(vectors, found.centroids)
+    assert all(len(set(labels[whose == speaker])) == 1 for speaker in range(speakers))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "count"),
+    [
+        (SpeakerBounds(exact=2), 2),
+        (SpeakerBounds(exact=6), 6),
+        (SpeakerBounds(maximum=3), 3),
+        (SpeakerBounds(exact=1), 1),
+    ],
+)
+def test_a_number_of_speakers_asked_for_is_honoured(bounds: SpeakerBounds, count: int) -> None:
+    assert len(cluster(voices(4, 30)[0], bounds)) == count
+
+
+def test_a_minimum_is_honoured() -> None:
+    assert len(cluster(voices(2, 40)[0], SpeakerBounds(minimum=3))) >= 3
+
+
+@pytest.mark.parametrize("windows", [1, 2, 5])
+def test_very_few_windows_give_no_more_speakers_than_windows(windows: int) -> None:
+    assert 1 <= len(cluster(voices(1, windows)[0], SpeakerBounds(exact=8))) <= windows
+
+
+def test_the_sample_of_a_long_recording_is_bounded_and_spread_over_it() -> None:
+    rows = sample_rows(np.ones(40_000, dtype=np.float32))
+    assert len(rows) == LARGEST_SAMPLE
+    assert rows[0] == 0
+    assert rows[-1] == 39_999
+
+
+def test_clustering_twice_gives_the_same_bytes() -> None:
+    vectors = voices(4, 30)[0]
+    assert (
+        cluster(vectors, SpeakerBounds()).centroids.tobytes() == cluster(vectors, SpeakerBounds()).centroids.tobytes()
+    )

@@ -1,0 +1,65 @@
+"""An engine whose answer is known beforehand, for tests of everything around it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from audio_engine.backends.base import Samples
+from audio_engine.errors import EngineError
+from audio_engine.types import Diarization, Progress, SpeakerBounds, Turn
+
+PATH = "tests.audio_engine.scripted:ScriptedDiarizer"
+
+
+class ScriptedDiarizer:
+    """Two speakers take turns of one second that overlap by a fifth; none where the signal is silent."""
+
+    name = "scripted"
+    loads = 0
+
+    def missing(self) -> str | None:
+        return None
+
+    def load(self) -> None:
+        self.loads += 1
+        sys.stdout.write("a library that prints\n")
+
+    def diarize(self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress) -> Diarization:
+        (scratch / "left-behind.tmp").write_text("scratch")
+        for step in range(1, 5):
+            progress("embedding", step / 4)
+        seconds = len(pcm) / 16_000
+        if np.abs(pcm).max(initial=0) < 1e-4:
+            return Diarization((), (), 0, ("scripted 1",))
+        starts = np.arange(0, seconds, 1.0)
+        turns = tuple(Turn(float(at), float(at) + 1.2, n % 2) for n, at in enumerate(starts))
+        exclusive = tuple(Turn(float(at), float(at) + 1.0, n % 2) for n, at in enumerate(starts))
+        return Diarization(turns, exclusive, min(2, len(starts)), ("scripted 1",))
+
+
+class SlowDiarizer(ScriptedDiarizer):
+    name = "slow"
+
+    def diarize(self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress) -> Diarization:
+        for step in range(600):
+            progress("embedding", step / 600)
+            time.sleep(0.1)
+        return super().diarize(pcm, bounds, scratch, progress)
+
+
+class FailingDiarizer(ScriptedDiarizer):
+    name = "failing"
+
+    def diarize(self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress) -> Diarization:
+        raise EngineError("OUT_OF_MEMORY", "No memory left.", permanent=False, details={"needed": 1})
+
+
+class BuggyDiarizer(ScriptedDiarizer):
+    name = "buggy"
+
+    def diarize(self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress) -> Diarization:
+        raise KeyError("a defect")

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from audio_engine.__main__ import main
+from audio_engine.formats import parse_rttm
+
+ENGINE = [sys.executable, "-m", "audio_engine"]
+
+
+def test_the_packaged_sample_gives_two_speakers_on_tracks(sample: Path, tmp_path: Path) -> None:
+    command = [*ENGINE, "extract", str(sample), "--output", str(tmp_path), "--num-speakers", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    turns = parse_rttm((tmp_path / "extraction.rttm").read_text())
+    assert {turn.speaker for turn in turns} == {0, 1}
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "extraction.rttm",
+        "result.json",
+        "speaker_0.wav",
+        "speaker_1.wav",
+    ]
+    header, first, second, summary = done.stdout.splitlines()
+    assert header.split()[:2] == ["speaker", "talk"]
+    assert (first.split()[0], second.split()[0]) == ("0", "1")
+    assert summary.startswith("30.0 s:")
+    assert done.stderr == ""  # no progress bar where there is no terminal
+
+
+def test_a_second_run_leaves_nothing_of_the_first(
+    recording: Path, tmp_path: Path, scripted: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    for name in ("speaker_7.wav", "extraction.rttm", "keep.txt"):
+        (output / name).touch()
+    assert main(["diarize", str(recording), "--output", str(output)]) == 0
+    assert sorted(path.name for path in output.iterdir()) == ["diarization.rttm", "keep.txt", "result.json"]
+    assert "5.0 s: 5.0 s speech" in capsys.readouterr().out
+
+
+def test_json_is_all_that_is_printed_where_it_is_asked_for(
+    recording: Path, tmp_path: Path, scripted: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--overlap", "mute", "--compact", "--json"]
+    assert main(["extract", str(recording), "--output", str(tmp_path / "out"), *options]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["overlap"] == "mute"
+    assert set(printed["compact_maps"]) == {"0", "1"}
+
+
+def test_probe_tells_what_a_recording_is(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["probe", str(recording), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["seconds"], found["sample_rate"], found["codec"]) == (5.0, 16_000, "pcm_s16le")
+    assert main(["probe", str(recording)]) == 0
+    assert "sample_rate: 16000" in capsys.readouterr().out
+
+
+def test_an_error_is_one_line_or_one_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "text.mp3"
+    path.write_text("no sound")
+    assert main(["probe", str(path)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("INVALID_AUDIO_FORMAT: ")
+    assert len(captured.err.splitlines()) == 1
+    assert main(["probe", str(path), "--json"]) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (error["code"], error["permanent"]) == ("INVALID_AUDIO_FORMAT", True)
+
+
+def test_a_defect_is_told_apart_from_bad_input(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("audio_engine.registry.ENGINES", {"buggy": "tests.audio_engine.scripted:BuggyDiarizer"})
+    assert main(["extract", str(recording), "--output", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "ENGINE_FAILED: The engine failed."
+
+
+def test_a_terminal_shows_a_progress_bar(sample: Path, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [*ENGINE, "diarize", str(sample), "--output", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    try:
+        while chunk := os.read(ours, 1 << 16):
+            shown += chunk
+    except OSError:  # how Linux says that nobody has the other end open
+        pass
+    os.close(ours)
+    assert process.wait(60) == 0
+    assert b"100%  tracks" in shown

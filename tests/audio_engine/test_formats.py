@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from audio_engine.formats import (
+    parse_rttm,
+    request_from_json,
+    request_to_json,
+    result_from_json,
+    result_json,
+    rttm,
+)
+from audio_engine.types import (
+    CompactSpan,
+    MediaInfo,
+    MediaLimits,
+    OutputFile,
+    RecordingStats,
+    Request,
+    Result,
+    SpeakerBounds,
+    SpeakerStats,
+    Turn,
+)
+
+
+def test_rttm_has_ten_columns_in_order_of_time() -> None:
+    text = rttm([Turn(1.5, 2.25, 1), Turn(0.0004, 1.5, 0)], "team call.wav")
+    assert text.splitlines() == [
+        "SPEAKER team_call.wav 1 0.000 1.500 <NA> <NA> SPEAKER_00 <NA> <NA>",
+        "SPEAKER team_call.wav 1 1.500 0.750 <NA> <NA> SPEAKER_01 <NA> <NA>",
+    ]
+
+
+def test_rttm_comes_back_as_it_went() -> None:
+    turns = (Turn(0.0, 1.5, 0), Turn(1.25, 2.0, 1), Turn(3.0, 4.0, 0))
+    assert parse_rttm(rttm(turns, "x")) == turns
+
+
+def test_rttm_of_others_is_read_with_its_own_labels_and_other_lines() -> None:
+    text = (
+        ";; comment\nSPKR-INFO f 1 <NA> <NA> <NA> unknown bob <NA>\n\n"
+        "SPEAKER f 1 2 1 <NA> <NA> bob <NA> <NA>\nSPEAKER f 1 0 1 <NA> <NA> al\n"
+    )
+    assert parse_rttm(text) == (Turn(2, 3, 0), Turn(0, 1, 1))
+
+
+@pytest.mark.parametrize("line", ["SPEAKER f 1 0 1", "SPEAKER f 1 zero 1 <NA> <NA> a <NA> <NA>"])
+def test_a_broken_rttm_line_is_named(line: str) -> None:
+    with pytest.raises(ValueError, match="line 2"):
+        parse_rttm(f"SPEAKER f 1 0 1 <NA> <NA> a <NA> <NA>\n{line}\n")
+
+
+def test_a_result_survives_json() -> None:
+    result = Result(
+        task="extraction",
+        engine="embedded",
+        models=("a 1",),
+        media=MediaInfo("wav", "pcm_s16le", 16_000, 1, None, False, 5.0, "mono"),
+        overlap="mute",
+        speakers=(SpeakerStats(0, 1.0, 1.0, 1, 1.0, 0.0, None, 0.5, -20.0, None),),
+        recording=RecordingStats(1.0, 4.0, 0.0),
+        turns=(Turn(0, 1, 0, 87.5),),
+        exclusive=(Turn(0, 1, 0),),
+        files=(OutputFile("audio", "speaker_0.wav", 44, 0), OutputFile("rttm", "extraction.rttm", 3)),
+        warnings=("ünclear",),
+        compact_maps={0: (CompactSpan(0, 1, 2),)},
+        peaks=(0.5, 0.25),
+    )
+    assert result_from_json(json.loads(result_json(result))) == result
+
+
+def test_a_request_survives_json() -> None:
+    request = Request(
+        Path("/in/a b.wav"),
+        Path("/out"),
+        task="diarization",
+        engine="embedded",
+        speakers=SpeakerBounds(minimum=2, maximum=4),
+        overlap="mute",
+        compact=True,
+        limits=MediaLimits(seconds=60),
+    )
+    assert request_from_json(json.loads(json.dumps(request_to_json(request)))) == request
+
+
+def test_what_the_product_imports_of_the_engine_is_light() -> None:
+    code = (
+        "import sys, audio_engine.formats, audio_engine.registry, audio_engine.client, audio_engine.options;"
+        " assert not {'torch', 'av', 'scipy', 'django'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

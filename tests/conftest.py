@@ -1,0 +1,161 @@
+"""Who and what the tests share. Settings are read only after the tests' own data folder and database are chosen."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import tempfile
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from tests.postgres import Postgres
+from tests.serving import Soloist
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from jobs.models import Media
+
+DATA_DIR = pytest.StashKey[Path]()
+POSTGRES = pytest.StashKey[Postgres]()
+RATE = 16_000
+SECONDS = 3.0
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database", choices=["sqlite", "postgresql"], default="sqlite", help="what the tests run on")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name in [name for name in os.environ if name.startswith("SOLOIST_") and name != "SOLOIST_EVAL"]:
+        del os.environ[name]
+    config.stash[DATA_DIR] = Path(tempfile.mkdtemp(prefix="soloist-tests-"))
+    os.environ["SOLOIST_DATA_DIR"] = str(config.stash[DATA_DIR])
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # they inherit what the controller chose
+        os.environ["DATABASE_URL"] = database_url(config)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the others are slow on purpose
+    if not os.environ["DATABASE_URL"]:  # a file, as users have it: one in memory would know no races
+        settings.DATABASES["default"]["TEST"] = {"NAME": str(config.stash[DATA_DIR] / "test.sqlite3")}
+
+
+def database_url(config: pytest.Config) -> str:
+    if config.getoption("--database") == "sqlite":
+        return ""
+    config.stash[POSTGRES] = Postgres()
+    return config.stash[POSTGRES].url
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if postgres := config.stash.get(POSTGRES, None):
+        postgres.stop()
+    if folder := config.stash.get(DATA_DIR, None):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def database_server() -> str:
+    """Address of the PostgreSQL server the tests run on, empty on SQLite."""
+    return os.environ["DATABASE_URL"]
+
+
+# --- people
+
+
+def make_user(name: str, **options: Any) -> User:
+    from accounts.registration import register
+
+    return register(f"{name}@example.org", "correct horse battery", credits=1_000_000, **options)
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return make_user("alice")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    return make_user("bob")
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    """Staff."""
+    return make_user("charlie", staff=True)
+
+
+# --- recordings
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    """Thirty seconds of two people on the telephone, as pyannote.audio's package carries them."""
+    package = importlib.util.find_spec("pyannote.audio")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "sample" / "sample.wav"
+
+
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seconds of tones, 16 kHz mono: quick to handle, and nobody speaks in it."""
+    path = tmp_path_factory.mktemp("recording") / "tones.wav"
+    time = np.arange(int(RATE * SECONDS)) / RATE
+    tones = 0.2 * np.sin(2 * np.pi * 220 * time) + 0.1 * np.sin(2 * np.pi * 1250 * time)
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(RATE)
+        out.writeframes((tones * 32767).astype("<i2").tobytes())
+    return path
+
+
+@pytest.fixture
+def media(alice: User, recording: Path) -> Media:
+    """`recording`, as Alice uploaded it."""
+    from jobs import files
+    from jobs.models import Media
+
+    return Media.objects.create(
+        owner=alice,
+        file=files.store_media(recording),
+        name="tones.wav",
+        bytes=recording.stat().st_size,
+        seconds=SECONDS,
+        container="wav",
+        codec="pcm_s16le",
+        sample_rate=RATE,
+        channels=1,
+    )
+
+
+# --- the whole product
+
+
+@pytest.fixture(scope="session")
+def soloist(tmp_path_factory: pytest.TempPathFactory, database_server: str) -> Iterator[Soloist]:
+    """A running server with its workers."""
+    database = create_database(database_server) if database_server else ""
+    server = Soloist(tmp_path_factory.mktemp("soloist"), database_url=database)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+def create_database(server: str) -> str:
+    """A new database on the server; returns its address."""
+    import psycopg
+
+    name = f"soloist_{os.urandom(4).hex()}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return server.rsplit("/", 1)[0] + "/" + name

@@ -1,0 +1,262 @@
+"""The portal as people use it: a real browser, a real server, real workers, a real recording."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+import wave
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import processes
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+    from tests.serving import Soloist
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+PASSWORD = "correct horse battery"
+DONE_WITHIN = 240_000  # ms
+# Players make their audio elements without putting them into the page; a policy's violations are events.
+WATCH = """
+window.sounds = [];
+window.violations = [];
+const RealAudio = window.Audio;
+window.Audio = function (url) { const sound = new RealAudio(url); window.sounds.push(sound); return sound; };
+document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
+"""
+HEARD = "window.sounds.filter((s) => !s.paused && !s.muted).map((s) => [s.src, s.currentTime])"
+COLLECT = """() => {
+  window.percents = [];
+  const note = () => {
+    const text = document.querySelector("#job [data-percent]")?.textContent;
+    if (text && window.percents.at(-1) !== parseInt(text)) window.percents.push(parseInt(text));
+  };
+  new MutationObserver(note).observe(document.body, { subtree: true, childList: true, characterData: true });
+  note();
+}"""
+
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    built = (ROOT / "static" / "vendor" / "wavesurfer.js").exists()
+    assert built, "The front end is not built: npm install && npm run build"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    context.set_default_timeout(15_000)
+    context.add_init_script(WATCH)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def conversation(sample: Path, tmp_path: Path) -> Path:
+    """The sample ten times over, so that there is some progress to watch."""
+    path = tmp_path / "conversation.wav"
+    with wave.open(str(sample)) as source, wave.open(str(path), "wb") as out:
+        out.setparams(source.getparams())
+        once = source.readframes(source.getnframes())
+        for _ in range(10):
+            out.writeframes(once)
+    return path
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def page(context: BrowserContext, complaints: list[str]) -> Page:
+    """A tab whose errors are collected in `complaints`."""
+    page = context.new_page()
+    page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return page
+
+
+def sign_up(page: Page, soloist: Soloist, email: str) -> None:
+    page.goto(f"{soloist.url}/signup")
+    page.fill("#id_email", email)
+    page.fill("#id_password", PASSWORD)
+    page.click("text=Create account")
+    page.wait_for_url("**/jobs")
+
+
+def wait_until(page: Page, condition: str) -> None:
+    """As page.wait_for_function, which the pages' own content security policy forbids."""
+    deadline = time.monotonic() + 15
+    while not page.evaluate(condition):
+        assert time.monotonic() < deadline, condition
+        page.wait_for_timeout(50)
+
+
+def fits(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
+def test_from_signing_up_to_hearing_and_saving_one_speaker(
+    page: Page, soloist: Soloist, conversation: Path, tmp_path: Path, complaints: list[str]
+) -> None:
+    sign_up(page, soloist, "edna@example.org")
+
+    page.set_input_files("#pick-files", conversation)
+    page.wait_for_selector("#queue >> text=5:00 · 1,650 credits")
+    assert page.inner_text("#total") == "1,650 credits of your 20,000"
+    page.click("#go")
+    page.click("#jobs .name >> text=conversation.wav")
+
+    page.wait_for_selector("#job")
+    page.evaluate(COLLECT)
+    page.wait_for_selector("#job[data-status=succeeded]", timeout=DONE_WITHIN)
+    percents = page.evaluate("window.percents")
+    assert len(percents) >= 2, "progress was not seen to move"
+    assert percents == sorted(percents)
+
+    assert page.locator(".speaker h3").all_inner_texts() == ["Speaker 1", "Speaker 2"]
+    page.wait_for_selector("[data-wave] canvas")
+    page.click(".speaker >> nth=1 >> text=Hear alone")
+    wait_until(page, f"{HEARD}.some(([src, time]) => src.includes('/files/') && time > 0)")
+    before = page.evaluate(HEARD)
+    page.wait_for_timeout(700)
+    after = page.evaluate(HEARD)
+    assert len(before) == len(after) == 1, "one speaker alone is heard"
+    assert after[0][1] > before[0][1]
+    assert page.get_attribute("[data-speaker='0']", "class").endswith("silent")
+    page.click(".speaker >> nth=1 >> text=Pause")
+    wait_until(page, f"{HEARD}.length === 0")
+
+    with page.expect_download() as started:
+        page.click(".speaker >> nth=0 >> text=WAV")
+    track = tmp_path / "track.wav"
+    started.value.save_as(track)
+    with wave.open(str(track)) as saved, wave.open(str(conversation)) as source:
+        assert saved.getparams()[:4] == source.getparams()[:4]  # channels, width, rate, frames
+
+    with page.expect_download() as started:
+        page.click("text=Download all")
+    bundle = tmp_path / "all.zip"
+    started.value.save_as(bundle)
+    names = zipfile.ZipFile(bundle).namelist()
+    assert {Path(name).suffix for name in names} == {".wav", ".rttm", ".json"}
+
+    page.click("role=tab[name=Files]")
+    assert page.locator(".files tbody tr").count() == 4
+    page.click("role=tab[name=Activity]")
+    assert page.locator(".history li").last.inner_text().endswith("Done")
+
+    page.goto(f"{soloist.url}/account/credits")
+    assert page.locator("tr", has_text="Charged for extraction").count() == 1
+    assert page.locator("tr", has_text="Set aside for extraction").count() == 1
+    assert complaints == []
+    assert page.evaluate("window.violations") == []
+
+
+def test_a_page_outlives_the_web_server_and_hears_the_end(page: Page, soloist: Soloist, sample: Path) -> None:
+    assert soloist.web
+    assert soloist.worker
+    processes.stop(soloist.worker, seconds=40)  # so that the end comes after the page has lost the server
+    sign_up(page, soloist, "ines@example.org")
+    page.set_input_files("#pick-files", sample)
+    page.wait_for_selector("#queue >> text=165 credits")
+    page.click("#go")
+    page.click("#jobs .name >> text=sample.wav")
+    page.wait_for_selector("#job:not([data-finished])")
+    page.evaluate("window.neverReloaded = true")
+    soloist.web.kill()
+    soloist.web.wait()
+    soloist.start_web()
+    soloist.start_worker()
+    page.wait_for_selector("#job[data-status=succeeded]", timeout=DONE_WITHIN)
+    assert page.evaluate("window.neverReloaded")
+
+
+def test_the_demonstration_plays_one_speaker_and_skips_to_their_turns(
+    page: Page, soloist: Soloist, complaints: list[str]
+) -> None:
+    page.goto(soloist.url)
+    page.click("[data-speaker='0'] .solo")
+    page.click("label:has([data-skip])")
+    page.click("[data-play]")
+    wait_until(page, f"{HEARD}.length === 1")
+    first = page.evaluate("fetch('/demonstration/timeline.json').then((a) => a.json())")["turns"][0][0]
+    wait_until(page, f"window.sounds[0].currentTime > {first - 0.5}")
+    page.keyboard.press("0")
+    page.wait_for_selector("[data-speaker='0'] .solo[aria-pressed=false]")
+    page.click("[data-zoom=in]")
+    page.wait_for_timeout(300)
+    assert complaints == []
+    assert page.evaluate("window.violations") == []
+
+
+def test_wrong_files_are_refused_before_and_after_sending(page: Page, soloist: Soloist, tmp_path: Path) -> None:
+    sign_up(page, soloist, "fred@example.org")
+    notes, fake = tmp_path / "notes.txt", tmp_path / "fake.mp3"
+    notes.write_text("no sound")
+    fake.write_bytes(b"no sound either" * 100)
+    page.set_input_files("#pick-files", [notes, fake])
+    page.wait_for_selector("text=This does not look like audio or video.")
+    page.wait_for_selector("text=The cost is shown once its length is known.")
+    page.click("#go")
+    page.wait_for_selector("#queue >> text=Nothing was charged.")
+    assert page.inner_text(".balance") == "20,000 credits"
+    assert page.locator("#jobs li").count() == 0
+
+
+def test_everything_fits_a_phone_and_the_dark(browser: Browser, soloist: Soloist, tmp_path: Path) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme="dark", has_touch=True)
+    page = context.new_page()
+    page.goto(soloist.url)
+    page.wait_for_selector("[data-wave] canvas")
+    assert fits(page)
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    lightness = float(re.findall(r"[\d.]+", background)[0])
+    assert lightness < 0.3, background
+    sign_up(page, soloist, "gwen@example.org")
+    for path in ("/jobs", "/account", "/account/keys", "/account/credits", "/account/security"):
+        page.goto(f"{soloist.url}{path}")
+        assert fits(page), path
+        page.screenshot(path=tmp_path / f"{path.replace('/', '-')}.png", full_page=True)
+    context.close()
+
+
+def test_the_portal_works_without_javascript(browser: Browser, soloist: Soloist, recording: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    sign_up(page, soloist, "hans@example.org")
+    page.set_input_files("#id_file", recording)
+    page.click("button:has-text('Send')")
+    page.wait_for_url("**/jobs/*-*")
+    assert "tones.wav" in page.inner_text("h1")
+    page.click("summary:has-text('More')")
+    page.click("text=Delete")
+    page.click("button:has-text('Delete')")
+    page.wait_for_url("**/jobs")
+    assert "is deleted" in page.inner_text("#messages")
+    context.close()

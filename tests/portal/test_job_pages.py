@@ -1,0 +1,293 @@
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+
+from accounts import ledger
+from accounts.models import CreditBalance, User
+from jobs import lifecycle
+from jobs.errors import JobError
+from jobs.models import Job, Media
+from jobs.options import JobOptions
+
+if TYPE_CHECKING:
+    from pytest_django.fixtures import SettingsWrapper
+
+    from audio_engine.types import Task
+
+JSON = {"Accept": "application/json"}
+pytestmark = pytest.mark.django_db
+
+
+def send(client: Client, recording: Path, **fields: object) -> object:
+    with recording.open("rb") as file:
+        return client.post("/jobs/submit", {"file": file, **fields}, headers=JSON)
+
+
+# --- the start
+
+
+def test_the_start_shows_a_job_of_our_own_engine_to_strangers(client: Client) -> None:
+    page = client.get("/").content.decode()
+    assert "Speaker 1" in page
+    assert "Speaker 2" in page
+    timeline = client.get("/demonstration/timeline.json").json()
+    assert timeline["seconds"] == pytest.approx(30)
+    assert {turn[2] for turn in timeline["turns"]} == {0, 1}
+
+
+def test_the_demonstration_can_be_heard_from_any_second(client: Client, sample: Path) -> None:
+    answer = client.get("/demonstration/recording", headers={"Range": "bytes=44-99"})
+    assert (answer.status_code, answer.content) == (206, sample.read_bytes()[44:100])
+
+
+def test_the_start_leads_people_with_an_account_to_their_recordings(alices: Client) -> None:
+    assert alices.get("/")["Location"] == "/jobs"
+
+
+# --- sending a recording
+
+
+def test_a_recording_becomes_a_job_with_its_options_and_a_hold(alices: Client, alice: User, recording: Path) -> None:
+    answer = send(alices, recording, num_speakers=3, overlap="mute", compact="on", task="extraction")
+    assert answer.status_code == 201
+    job = Job.objects.get()
+    assert f'data-job="{job.uuid}"' in answer.content.decode()
+    assert (job.owner, job.status, job.name) == (alice, Job.Status.QUEUED, "tones.wav")
+    assert JobOptions(**job.options) == JobOptions(num_speakers=3, overlap="mute", compact=True)
+    assert CreditBalance.objects.get(user=alice).held == job.credits == 17  # 3 s at 5.5, rounded up
+
+
+def test_without_javascript_the_form_leads_to_the_jobs_page(alices: Client, recording: Path) -> None:
+    with recording.open("rb") as file:
+        answer = alices.post("/jobs/submit", {"file": file})
+    assert answer["Location"] == f"/jobs/{Job.objects.get().uuid}"
+
+
+def test_a_link_becomes_a_job_that_is_fetched_later(alices: Client) -> None:
+    answer = alices.post("/jobs/submit", {"url": "https://example.org/talk%20one.mp3"}, headers=JSON)
+    assert answer.status_code == 201
+    job = Job.objects.get()
+    assert (job.status, job.name, job.credits) == (Job.Status.PENDING, "talk one.mp3", None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code"),
+    [
+        ({}, 400, "MISSING_INPUT"),
+        ({"url": "ftp://example.org/a.mp3"}, 400, "INVALID_URL"),
+        ({"url": "http://127.0.0.1/a.mp3"}, 400, "URL_NOT_ALLOWED"),
+        ({"url": "https://example.org/a.mp3", "num_speakers": "0"}, 422, "INVALID_OPTION"),
+        ({"url": "https://example.org/a.mp3", "min_speakers": "5", "max_speakers": "2"}, 422, "INVALID_OPTION"),
+        ({"url": "https://example.org/a.mp3", "overlap": "shred"}, 422, "INVALID_OPTION"),
+        ({"url": "https://example.org/a.mp3", "task": "alchemy"}, 422, "INVALID_OPTION"),
+    ],
+)
+def test_a_wrong_request_is_refused_in_words_and_costs_nothing(
+    alices: Client, alice: User, fields: dict[str, str], status: int, code: str
+) -> None:
+    before = ledger.available(alice)
+    answer = alices.post("/jobs/submit", fields, headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert "Nothing was charged." in answer.json()["message"]
+    assert not Job.objects.exists()
+    assert ledger.available(alice) == before
+
+
+def test_a_file_and_a_link_at_once_are_refused(alices: Client, recording: Path) -> None:
+    assert send(alices, recording, url="https://example.org/a.mp3").json()["code"] == "CONFLICTING_INPUT"
+
+
+def test_a_file_that_is_no_recording_leaves_nothing_behind(alices: Client, tmp_path: Path) -> None:
+    text = tmp_path / "notes.wav"
+    text.write_text("not a recording at all")
+    answer = send(alices, text)
+    assert answer.status_code == 400
+    assert "Choose an audio or video file" in answer.json()["message"]
+    assert not Media.objects.exists()
+
+
+def test_a_file_above_the_limit_is_refused(alices: Client, recording: Path, settings: SettingsWrapper) -> None:
+    settings.MAX_UPLOAD_BYTES = 1000
+    assert send(alices, recording).json()["code"] == "FILE_TOO_LARGE"
+
+
+def test_too_few_credits_are_told_and_the_recording_is_not_kept(alices: Client, alice: User, recording: Path) -> None:
+    ledger.adjust(alice, -(ledger.available(alice) - 5), reason="test", actor=alice)
+    answer = send(alices, recording)
+    assert answer.status_code == 402
+    assert "This costs 17 credits; you have 5." in answer.json()["message"]
+    assert not Media.objects.exists()
+
+
+def test_refusals_are_shown_on_the_page_without_javascript(alices: Client) -> None:
+    page = alices.post("/jobs/submit", {}, follow=True).content.decode()
+    assert "Choose a file or paste a link." in page
+
+
+def test_the_price_is_told_before_anything_is_sent(alices: Client, alice: User) -> None:
+    told = alices.get("/jobs/price?task=extraction&seconds=30&seconds=0.1").json()
+    assert told == {"credits": [165, 1], "available": ledger.available(alice)}
+
+
+@pytest.mark.parametrize("query", ["seconds=soon", "task=alchemy&seconds=1", "seconds=nan", "seconds=inf"])
+def test_a_price_of_nonsense_is_refused(alices: Client, query: str) -> None:
+    assert alices.get(f"/jobs/price?{query}").status_code == 400
+
+
+# --- the list
+
+
+def test_the_list_shows_ones_own_jobs_with_speakers_and_state(alices: Client, bobs: Client, finished: Job) -> None:
+    page = alices.get("/jobs").content.decode()
+    assert "tones.wav" in page
+    assert 'class="dot c2"' in page
+    assert "Done" in page
+    assert "tones.wav" not in bobs.get("/jobs").content.decode()
+
+
+def test_the_list_is_searched_and_filtered(alices: Client, finished: Job) -> None:
+    def shown(query: str) -> bool:
+        return str(finished.uuid) in alices.get(f"/jobs?{query}").content.decode()
+
+    assert shown("q=TONES&state=succeeded")
+    assert not shown("q=trombones")
+    assert not shown("state=active")
+
+
+def test_a_long_list_comes_in_pages(alices: Client, media: Media) -> None:
+    jobs = [lifecycle.submit(media, "extraction", JobOptions()) for _ in range(26)]
+    assert str(jobs[0].uuid) not in alices.get("/jobs").content.decode()
+    assert str(jobs[0].uuid) in alices.get("/jobs?page=2").content.decode()
+
+
+def test_a_retried_job_is_listed_once_in_its_newest_run(alices: Client, running: Job) -> None:
+    failed = lifecycle.fail(running, JobError("PROCESSING_FAILED"))
+    answer = alices.post(f"/jobs/{failed.uuid}/retry")
+    again = Job.objects.get(retry_of=failed)
+    assert answer["Location"] == f"/jobs/{again.uuid}"
+    page = alices.get("/jobs").content.decode()
+    assert str(again.uuid) in page
+    assert str(failed.uuid) not in page
+    assert "Go to the newer run" in alices.get(f"/jobs/{failed.uuid}").content.decode()
+
+
+# --- one job
+
+
+@pytest.mark.parametrize("path", ["", "/row", "/timeline.json", "/recording", "/all.zip", "/delete"])
+def test_another_users_job_is_not_found(bobs: Client, finished: Job, path: str) -> None:
+    assert bobs.get(f"/jobs/{finished.uuid}{path}").status_code == 404
+
+
+@pytest.mark.parametrize("verb", ["cancel", "retry", "delete"])
+def test_another_users_job_cannot_be_touched(bobs: Client, queued: Job, verb: str) -> None:
+    assert bobs.post(f"/jobs/{queued.uuid}/{verb}").status_code == 404
+    queued.refresh_from_db()
+    assert queued.status == Job.Status.QUEUED
+
+
+def test_another_users_files_are_not_found(bobs: Client, finished: Job) -> None:
+    for track in finished.tracks.all():
+        assert bobs.get(f"/jobs/{finished.uuid}/files/{track.pk}").status_code == 404
+
+
+@pytest.mark.parametrize("verb", ["cancel", "retry"])
+def test_nothing_happens_on_a_get(alices: Client, queued: Job, verb: str) -> None:
+    assert alices.get(f"/jobs/{queued.uuid}/{verb}").status_code == 405
+
+
+def test_a_running_job_shows_its_stage_and_reloads_without_javascript(alices: Client, running: Job) -> None:
+    lifecycle.report(running, "clustering", 0.62)
+    page = alices.get(f"/jobs/{running.uuid}").content.decode()
+    assert "Finding who speaks" in page
+    assert "62 %" in page
+    assert '<noscript><meta http-equiv="refresh"' in page
+
+
+def test_canceling_gives_the_credits_back_and_says_so(alices: Client, alice: User, running: Job) -> None:
+    page = alices.post(f"/jobs/{running.uuid}/cancel", follow=True).content.decode()
+    assert "Nothing was charged" in page
+    assert CreditBalance.objects.get(user=alice).held == 0
+
+
+def test_a_failed_job_says_what_happened_what_was_not_lost_and_what_to_do(alices: Client, running: Job) -> None:
+    lifecycle.fail(running, JobError("PROCESSING_FAILED", "No speech was found."))
+    page = alices.get(f"/jobs/{running.uuid}").content.decode()
+    assert "No speech was found." in page
+    assert "Nothing was charged, and your recording is still here." in page
+    assert "send it again and say how many" in page
+    assert "Retry" in page
+
+
+def test_every_error_that_can_end_a_job_has_advice(alices: Client, running: Job) -> None:
+    from jobs.errors import ERRORS
+    from jobs.portal.words import ADVICE
+
+    assert ADVICE.keys() <= ERRORS.keys()
+
+
+def test_a_finished_job_shows_each_speaker_in_figures(alices: Client, finished: Job) -> None:
+    page = alices.get(f"/jobs/{finished.uuid}").content.decode()
+    assert "2 speakers" in page
+    assert "LUFS" in page
+    assert "Signal to noise" in page
+    assert "17 credits" in page
+
+
+def test_the_timeline_names_every_turn_and_track(alices: Client, finished: Job) -> None:
+    timeline = alices.get(f"/jobs/{finished.uuid}/timeline.json").json()
+    assert len(timeline["turns"]) == len(finished.result["turns"])
+    assert [track["speaker"] for track in timeline["tracks"]] == [0, 1]
+    assert timeline["tracks"][0]["spans"] == []
+
+
+def test_a_compact_track_comes_with_its_map(alices: Client, finished: Job) -> None:
+    span = {"track_start": 0.0, "source_start": 12.5, "seconds": 2.0}
+    Job.objects.filter(pk=finished.pk).update(result=finished.result | {"compact_maps": {1: [span]}})
+    timeline = alices.get(f"/jobs/{finished.uuid}/timeline.json").json()
+    assert [track["spans"] for track in timeline["tracks"]] == [[], [[0.0, 12.5, 2.0]]]
+
+
+def test_files_are_reached_by_signed_links(alices: Client, finished: Job, recording: Path) -> None:
+    track = finished.tracks.first()
+    link = urlsplit(alices.get(f"/jobs/{finished.uuid}/files/{track.pk}")["Location"])
+    answer = Client().get(link.path, headers={"Range": "bytes=0-3"})
+    assert (answer.status_code, answer.getvalue()) == (206, recording.read_bytes()[:4])
+
+
+def test_all_files_come_in_one_zip(alices: Client, finished: Job, recording: Path) -> None:
+    answer = alices.get(f"/jobs/{finished.uuid}/all.zip")
+    assert answer["Content-Disposition"] == 'attachment; filename="tones.zip"'
+    archive = zipfile.ZipFile(io.BytesIO(answer.getvalue()))
+    assert archive.testzip() is None
+    assert archive.namelist() == ["speaker_0.wav", "speaker_1.wav"]
+    assert archive.read("speaker_1.wav") == recording.read_bytes()
+
+
+def test_deleting_asks_first_and_then_removes_everything(alices: Client, finished: Job) -> None:
+    assert "cannot be undone" in alices.get(f"/jobs/{finished.uuid}/delete").content.decode()
+    assert Job.objects.exists()
+    assert alices.post(f"/jobs/{finished.uuid}/delete")["Location"] == "/jobs"
+    assert not Job.objects.exists()
+    assert not Media.objects.exists()
+
+
+def test_a_hostile_name_is_only_text(alices: Client, finished: Job) -> None:
+    Job.objects.filter(pk=finished.pk).update(name="<script>alert(1)</script>.wav")
+    for page in ("/jobs", f"/jobs/{finished.uuid}"):
+        assert "<script>alert" not in alices.get(page).content.decode()
+
+
+@pytest.mark.parametrize("task", ["extraction", "diarization"])
+def test_both_tasks_have_pages_at_every_state(alices: Client, media: Media, task: Task) -> None:
+    job = lifecycle.submit(media, task, JobOptions())
+    assert alices.get(f"/jobs/{job.uuid}").status_code == 200
+    lifecycle.cancel(job)
+    assert "Canceled" in alices.get(f"/jobs/{job.uuid}").content.decode()
