@@ -12,22 +12,32 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from .types import Request, Result, Turn
 
 Value = TypeVar("Value")
+SHORTEST = 0.001  # seconds; a turn without any length is none to those who read RTTM
 
 
 def speaker_label(speaker: int) -> str:
     return f"SPEAKER_{speaker:02d}"
 
 
-def rttm(turns: Iterable[Turn], recording: str) -> str:
+def rttm(turns: Iterable[Turn], recording: str, names: Mapping[int, str] | None = None) -> str:
     """`turns` in NIST's Rich Transcription Time Marked format, one SPEAKER line each, in milliseconds.
 
-    `recording` names the file; white space, which separates fields, becomes underscores.
+    `recording` names the file, `names` the speakers who are called otherwise than by their label. White space, which
+    separates fields, becomes underscores; quotation marks, which some readers take for the start of one long field,
+    become apostrophes.
     """
-    name = "_".join(recording.split()) or "recording"
+    title = _field(recording) or "recording"
+    called = {speaker: _field(name) for speaker, name in (names or {}).items()}
     return "".join(
-        f"SPEAKER {name} 1 {turn.start:.3f} {turn.duration:.3f} <NA> <NA> {speaker_label(turn.speaker)} <NA> <NA>\n"
+        f"SPEAKER {title} 1 {turn.start:.3f} {max(turn.duration, SHORTEST):.3f} <NA> <NA> "
+        f"{called.get(turn.speaker) or speaker_label(turn.speaker)} <NA> <NA>\n"
         for turn in sorted(turns, key=lambda turn: (turn.start, turn.end, turn.speaker))
     )
+
+
+def _field(text: str) -> str:
+    field = "_".join(text.split()).replace('"', "'")
+    return "" if field == "<NA>" else field  # which says that there is none
 
 
 def parse_rttm(text: str) -> tuple[Turn, ...]:

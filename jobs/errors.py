@@ -26,6 +26,7 @@ ERRORS: dict[str, ErrorKind] = {
     "JOB_FINISHED": ErrorKind(409, "The job has already finished."),
     "JOB_CHANGED": ErrorKind(409, "The job changed in the meantime; look at it again."),
     "JOB_HAS_NO_FILES": ErrorKind(409, "The job has no files to download."),
+    "JOB_HAS_NO_RESULT": ErrorKind(409, "The job has no result; only one that succeeded has."),
     "IDEMPOTENCY_KEY_REUSED": ErrorKind(422, "This Idempotency-Key was used for another request."),
     "IDEMPOTENCY_KEY_IN_USE": ErrorKind(409, "A request with this Idempotency-Key is still running."),
     "IDEMPOTENCY_KEY_INVALID": ErrorKind(400, "An Idempotency-Key has 1 to 255 characters."),

@@ -15,5 +15,5 @@ urlpatterns = [
     path("files/<str:token>/<str:name>", downloads.file, name="file"),
     path("admin/", admin.site.urls),
 ]
-handler400 = "jobs.api.errors.bad_request"
-handler500 = "jobs.api.errors.server_error"
+handler400 = "jobs.api.gate.bad_request"
+handler500 = "jobs.api.gate.server_error"

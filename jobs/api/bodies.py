@@ -37,6 +37,28 @@ class DetailBody(Body):
     error_code = _text(required=False)
 
 
+class WrongMember(Body):
+    pointer = _text("JSON Pointer (RFC 6901) into the request's body.")
+    detail = _text()
+
+
+class ProblemBody(Body):
+    type = _text("A reference to what the code means; `about:blank` where the status says all.")
+    title = _text("The code in words.")
+    status = _whole("The same as the answer's.")
+    detail = _text("What happened here, for a person.")
+    instance = _text("The address that was asked.", required=False)
+    code = _text("One of the codes in the documentation.")
+    details = s.DictField(help_text="For a program: the field, the limit, the reason.", required=False)
+    errors = WrongMember(many=True, required=False)
+
+
+class ProblemTypeBody(Body):
+    code = _text()
+    status = _whole()
+    title = _text()
+
+
 class MediaBody(Body):
     duration = _number("Seconds.")
     bytes = _whole()

@@ -9,8 +9,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied as Forbidden
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
-from django.views import defaults
+from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
@@ -27,18 +26,27 @@ logger = logging.getLogger(__name__)
 
 def handle(error: Exception, context: Mapping[str, Any]) -> Response:
     """DRF's EXCEPTION_HANDLER."""
-    if isinstance(error, Http404):
-        error = exceptions.NotFound()
-    if isinstance(error, Forbidden):
-        error = exceptions.PermissionDenied()
-    if isinstance(error, TooManyAttempts):
-        error = exceptions.Throttled(error.minutes * 60)
-    if isinstance(error, exceptions.APIException) and not isinstance(error, BAD_INPUT):
-        return of_framework(error)
+    if framework := as_framework_error(error):
+        return of_framework(framework)
     told = as_job_error(error)
     if told.code == "INTERNAL_ERROR":
         logger.error("%s failed", type(context["view"]).__name__, exc_info=error)
     return Response(told.body(), status=told.status)
+
+
+def as_framework_error(error: Exception) -> exceptions.APIException | None:
+    """An error that its status says all about: credentials, methods, the rate limit."""
+    match error:
+        case Http404():
+            return exceptions.NotFound()
+        case Forbidden():
+            return exceptions.PermissionDenied()
+        case TooManyAttempts():
+            return exceptions.Throttled(error.minutes * 60)
+        case exceptions.APIException() if not isinstance(error, BAD_INPUT):
+            return error
+        case _:
+            return None
 
 
 def as_job_error(error: Exception) -> JobError:
@@ -89,20 +97,3 @@ def of_framework(error: exceptions.APIException) -> Response:
     if error.status_code != 404:
         body["error_code"] = str(error.get_codes()).upper()
     return Response(body, status=error.status_code, headers=headers)
-
-
-# --- where no view was reached
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler400, as for a host name that this server does not answer to."""
-    if request.path.startswith("/api/"):
-        return JsonResponse(JobError("INVALID_INPUT").body(), status=400)
-    return defaults.bad_request(request, exception)
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500."""
-    if request.path.startswith("/api/"):
-        return JsonResponse(JobError("INTERNAL_ERROR").body(), status=500)
-    return defaults.server_error(request)

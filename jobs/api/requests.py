@@ -1,16 +1,13 @@
-"""How requests are read: JSON answers whatever is accepted, and bodies that are too large or cut off are refused."""
+"""How requests are read: JSON answers whatever is accepted, and bodies that were cut off are refused."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.core.files.uploadhandler import TemporaryFileUploadHandler
-from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest, JsonResponse, QueryDict
-from django.http.response import HttpResponseBase
+from django.http import QueryDict
 from django.utils.http import parse_header_parameters
 from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -18,8 +15,6 @@ from rest_framework.parsers import DataAndFiles, MultiPartParser
 from rest_framework.request import Request
 
 from jobs.errors import JobError
-
-FORM_OVERHEAD = 100_000  # bytes that the fields and boundaries around a file may take
 
 
 class JSONWhateverAccepted(DefaultContentNegotiation):
@@ -80,42 +75,3 @@ def merged(request: Request) -> dict[str, Any]:
         raise ParseError("The JSON must be an object.")
     given = {**request.query_params.dict(), **body}
     return {name: value for name, value in given.items() if value not in (None, "")}
-
-
-# --- before any view: middleware
-
-
-def bounded(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Refuses bodies of the API by their length before any of them is parsed, and has uploads written to the disk."""
-
-    def answer(request: HttpRequest) -> HttpResponseBase:
-        if request.path.startswith("/api/"):
-            try:
-                check_length(request)
-            except JobError as error:
-                return JsonResponse(error.body(), status=error.status)
-            request.upload_handlers = [TemporaryFileUploadHandler(request)]
-        return get_response(request)
-
-    return answer
-
-
-def check_length(request: HttpRequest) -> None:
-    length = body_length(request)
-    if request.content_type == "multipart/form-data":
-        if length > settings.MAX_UPLOAD_BYTES + FORM_OVERHEAD:
-            raise too_large()
-    elif length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-        raise JobError("FILE_TOO_LARGE", "Send a file as multipart/form-data, in the field `file`.")
-
-
-def body_length(request: HttpRequest) -> int:
-    """As the client says; of a chunked body, which says nothing and which Django would ignore, as it turned out."""
-    if isinstance(request, ASGIRequest) and not request.META.get("CONTENT_LENGTH"):
-        body = request._stream
-        request.META["CONTENT_LENGTH"] = str(body.seek(0, io.SEEK_END))
-        body.seek(0)
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    if not length.isdecimal():
-        raise JobError("INVALID_INPUT", "Content-Length is not a number of bytes.")
-    return int(length)

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from audio_engine.exports import FORMATS
 from audio_engine.types import OVERLAP_POLICIES, TASKS
 from jobs.options import MOST_SPEAKERS
 
@@ -53,3 +54,7 @@ class JobsQuery(serializers.Serializer[Any]):
         if "status" in given:
             given["status"] = given["status"].upper()
         return super().to_internal_value(given)
+
+
+class ExportQuery(serializers.Serializer[Any]):
+    format = serializers.ChoiceField([(name, its.meaning) for name, its in FORMATS.items()])

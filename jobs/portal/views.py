@@ -17,7 +17,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.ledger import InsufficientCredits
-from jobs import archive, downloads, lifecycle, ranges
+from audio_engine.exports import FORMATS
+from jobs import archive, downloads, exports, lifecycle, ranges
 from jobs.errors import JobError
 from jobs.models import Job, JobEvent, Track, owned_by
 from jobs.wording import state_words, steps, time_left
@@ -160,6 +161,15 @@ def zipped(request: HttpRequest, job: UUID) -> HttpResponse:
     return archive.response(request, found, tracks)
 
 
+@login_required
+@require_safe
+def export(request: HttpRequest, job: UUID, format: str) -> HttpResponse:
+    found = _own(request, job)
+    if format not in FORMATS or found.result is None:
+        raise Http404
+    return exports.response(found, format, figures.name_of)
+
+
 # --- verbs
 
 
@@ -222,4 +232,5 @@ def _results(job: Job) -> dict[str, Any]:
         "seconds": job.result["media"]["seconds"],
         "timeline": reverse("job-timeline", args=[job.uuid]),
         "tracks": tracks,
+        "formats": FORMATS,
     }

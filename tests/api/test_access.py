@@ -32,9 +32,12 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/speaker/jobs/{job_id}/cancel", "post"): (OWN, 200),
     ("/api/v1/speaker/jobs/{job_id}/download", "get"): (OWN, 409),
     ("/api/v1/jobs/{job_id}", "get"): (OWN, 200),
+    ("/api/v1/jobs/{job_id}/export", "get"): (OWN, 409),
+    ("/api/v1/problems/{code}", "get"): (OPEN, 200),
     ("/api/v1/schema", "get"): (OPEN, 200),
     ("/api/v1/docs", "get"): (OPEN, 200),
 }
+QUERIES = {"/api/v1/jobs/{job_id}/export": "?format=rttm"}
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -49,7 +52,7 @@ def routes() -> dict[str, list[str]]:
 
 def patterns(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, URLPattern]]:
     for pattern in resolver.url_patterns:
-        path = prefix + str(pattern.pattern).replace("<int:job_id>", "{job_id}")
+        path = prefix + str(pattern.pattern).replace("<int:job_id>", "{job_id}").replace("<slug:code>", "{code}")
         if isinstance(pattern, URLResolver):
             yield from patterns(pattern, path)
         else:
@@ -64,7 +67,8 @@ def job(queued):
 
 def attempt(program: Program, path: str, method: str, number: int) -> int:
     body = URL if path.endswith(("extract", "diarize")) else {} if method in ("post", "patch") else None
-    return program.send(method, path.removeprefix("/api/v1/").format(job_id=number), body).status_code
+    address = path.removeprefix("/api/v1/").format(job_id=number, code="JOB_NOT_FOUND") + QUERIES.get(path, "")
+    return program.send(method, address, body).status_code
 
 
 def test_every_route_is_listed():

@@ -198,7 +198,7 @@ def test_a_recording_that_is_too_long_is_refused(upload, settings):
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(upload, settings, monkeypatch):
     settings.MAX_UPLOAD_BYTES = 10_000
-    monkeypatch.setattr("jobs.api.requests.FORM_OVERHEAD", 1_000)
+    monkeypatch.setattr("jobs.api.gate.FORM_OVERHEAD", 1_000)
     monkeypatch.setattr("jobs.api.requests.WholeMultiPartParser.parse", None)
     answer = upload()
     assert refusal(answer) == (413, "FILE_TOO_LARGE")

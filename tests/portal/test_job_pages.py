@@ -11,6 +11,7 @@ from django.test import Client
 
 from accounts import ledger
 from accounts.models import CreditBalance, User
+from audio_engine.exports import FORMATS
 from jobs import lifecycle
 from jobs.errors import JobError
 from jobs.models import Job, Media
@@ -196,6 +197,23 @@ def test_another_users_job_cannot_be_touched(bobs: Client, queued: Job, verb: st
 def test_another_users_files_are_not_found(bobs: Client, finished: Job) -> None:
     for track in finished.tracks.all():
         assert bobs.get(f"/jobs/{finished.uuid}/files/{track.pk}").status_code == 404
+    assert bobs.get(f"/jobs/{finished.uuid}/export/srt").status_code == 404
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_who_spoke_when_is_offered_in_each_format(alices: Client, finished: Job, name: str) -> None:
+    address = f"/jobs/{finished.uuid}/export/{name}"
+    assert f'<a href="{address}" download>' in alices.get(f"/jobs/{finished.uuid}").content.decode()
+    answer = alices.get(address)
+    assert (answer.status_code, answer["Content-Type"]) == (200, FORMATS[name].content_type)
+    assert "Speaker_1" in answer.content.decode().replace(" ", "_")
+
+
+def test_there_is_nothing_to_export_of_strangers_and_unfinished_jobs(
+    alices: Client, bobs: Client, queued: Job, media: Media
+) -> None:
+    assert alices.get(f"/jobs/{queued.uuid}/export/srt").status_code == 404
+    assert bobs.get(f"/jobs/{queued.uuid}/export/srt").status_code == 404
 
 
 @pytest.mark.parametrize("verb", ["cancel", "retry"])

@@ -1,0 +1,70 @@
+"""What is answered before any view, or where none was reached: bodies too large, strange hosts, defects."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+from django.conf import settings
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.views import defaults
+
+from jobs.errors import JobError
+
+from . import problems
+from .requests import too_large
+
+FORM_OVERHEAD = 100_000  # bytes that the fields and boundaries around a file may take
+
+
+def bounded(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Refuses bodies of the API by their length before any of them is parsed, and has uploads written to the disk."""
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        if request.path.startswith("/api/"):
+            try:
+                check_length(request)
+            except JobError as error:
+                return problems.response(request, error)
+            request.upload_handlers = [TemporaryFileUploadHandler(request)]
+        return get_response(request)
+
+    return answer
+
+
+def check_length(request: HttpRequest) -> None:
+    length = body_length(request)
+    if request.content_type == "multipart/form-data":
+        if length > settings.MAX_UPLOAD_BYTES + FORM_OVERHEAD:
+            raise too_large()
+    elif length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        raise JobError("FILE_TOO_LARGE", "Send a file as multipart/form-data, in the field `file`.")
+
+
+def body_length(request: HttpRequest) -> int:
+    """As the client says; of a chunked body, which says nothing and which Django would ignore, as it turned out."""
+    if isinstance(request, ASGIRequest) and not request.META.get("CONTENT_LENGTH"):
+        body = request._stream
+        request.META["CONTENT_LENGTH"] = str(body.seek(0, io.SEEK_END))
+        body.seek(0)
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal():
+        raise JobError("INVALID_INPUT", "Content-Length is not a number of bytes.")
+    return int(length)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400, as for a host name that this server does not answer to."""
+    if request.path.startswith("/api/"):
+        return problems.response(request, JobError("INVALID_INPUT"))
+    return defaults.bad_request(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500."""
+    if request.path.startswith("/api/"):
+        return problems.response(request, JobError("INTERNAL_ERROR"))
+    return defaults.server_error(request)

@@ -1,0 +1,64 @@
+"""What the OpenAPI document says of the operations that no other vendor's contract describes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+
+from audio_engine.exports import FORMATS
+from jobs.errors import ERRORS
+
+from .bodies import ProblemBody, ProblemTypeBody
+from .serializers import ExportQuery
+
+PROBLEM_TYPE = "application/problem+json"
+EXAMPLES = {
+    400: "INVALID_INPUT",
+    402: "INSUFFICIENT_CREDITS",
+    404: "JOB_NOT_FOUND",
+    409: "JOB_HAS_NO_RESULT",
+    413: "FILE_TOO_LARGE",
+    422: "INVALID_OPTION",
+}
+PLAIN = {
+    401: ("Unauthorized", "UNAUTHORIZED", "Invalid API key"),
+    403: ("Forbidden", "KEY_REVOKED", "This API key has been revoked"),
+    415: ("Unsupported Media Type", "UNSUPPORTED_MEDIA_TYPE", 'Unsupported media type "text/xml" in request.'),
+    429: ("Too Many Requests", "TOO_MANY_REQUESTS", "Rate limit exceeded. Try again later."),
+}
+
+
+def problem(status: int) -> OpenApiResponse:
+    if status in PLAIN:
+        title, code, detail = PLAIN[status]
+        example = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
+    else:
+        code = EXAMPLES[status]
+        title = ERRORS[code].message
+        example = {"type": f"/api/v1/problems/{code}", "title": title, "status": status, "detail": title, "code": code}
+    return OpenApiResponse(ProblemBody, title, examples=[OpenApiExample(title, example)])
+
+
+def answers(success: Any, *refusals: int, content_type: str = "application/json") -> dict[tuple[int, str], Any]:
+    """The responses of an operation; credentials and the rate limit can refuse any."""
+    problems = {(status, PROBLEM_TYPE): problem(status) for status in sorted({401, 403, 429, *refusals})}
+    return {(200, content_type): success} | problems
+
+
+EXPORT = extend_schema(
+    operation_id="export_job",
+    summary="Who spoke when, as a file for another program",
+    tags=["Jobs"],
+    parameters=[ExportQuery],
+    responses=answers(OpenApiResponse(OpenApiTypes.STR, "The file"), 404, 409, 422, content_type="text/plain")
+    | {(200, its.content_type.partition(";")[0]): OpenApiTypes.STR for its in FORMATS.values()},
+)
+PROBLEM = extend_schema(
+    operation_id="get_problem",
+    summary="What the `type` of an error means",
+    tags=["Jobs"],
+    auth=[],
+    responses={200: ProblemTypeBody, 404: OpenApiResponse(description="There is no error of this code.")},
+)

@@ -1,0 +1,86 @@
+"""The curl examples of docs/api.md, run as they stand there against the running server, but for the numbers."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes import ROOT
+from tests.serving import Soloist
+
+SECTION = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FINISHED = """
+from pathlib import Path
+from accounts.models import User
+from jobs import files, lifecycle
+from jobs.models import Media
+from jobs.options import JobOptions
+from tests.api.programs import succeed
+
+recording = Path({recording!r})
+media = Media.objects.create(
+    owner=User.objects.get(email="docs@example.org"), file=files.store_media(recording), name="meeting.mp3",
+    bytes=1, seconds=3.0, container="wav", codec="pcm_s16le", sample_rate=16000, channels=1,
+)
+print(succeed(lifecycle.submit(media, "extraction", JobOptions()), recording).number)
+"""
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Soloist]:
+    """A web server without workers: jobs go on when a test says so."""
+    server = Soloist(tmp_path_factory.mktemp("web"))
+    try:
+        server.manage("migrate", "--verbosity", "0")
+        server.start_web()
+        server.wait_until_up()
+        yield server
+    finally:
+        server.stop()
+
+
+def examples(section: str) -> str:
+    sections = dict(SECTION.findall((ROOT / "docs" / "api.md").read_text()))
+    return "\n".join(BLOCK.findall(sections[section]))
+
+
+@pytest.fixture(scope="module")
+def run(web: Soloist, recording: Path, tmp_path_factory: pytest.TempPathFactory):
+    """Runs the shell examples of a section; returns what they print and the folder they ran in."""
+    key = web.account("docs@example.org")
+    job = web.manage("shell", "--no-imports", "-c", FINISHED.format(recording=str(recording))).strip()
+
+    def of(section: str) -> tuple[str, Path]:
+        folder = tmp_path_factory.mktemp("here")
+        (folder / "meeting.mp3").write_bytes(recording.read_bytes())
+        script = re.sub(r"\b(?:JOB=)123\b", f"JOB={job}", examples(section))
+        environment = {**os.environ, "SERVER": web.url, "API_KEY": key, "no_proxy": "*"}
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+        return done.stdout, folder
+
+    return of
+
+
+def test_files_for_other_programs(run):
+    told, folder = run("Files for other programs")
+    assert (folder / "meeting.srt").read_text().startswith("1\n00:00:00,100 --> ")
+    assert told.splitlines()[0] == "start,end,duration,speaker,confidence"
+
+
+def test_the_meaning_of_an_error(run):
+    told, _ = run("Errors")
+    assert '"code":"INVALID_OPTION"' in told
