@@ -1,61 +1,35 @@
-"""Fetching what a user's URL names, without becoming a way into the network this server stands in.
+"""What is asked of strangers' servers: a recording fetched from a user's URL, an event posted to one.
 
-A name is resolved once, every address it has is checked, and the connection goes to a checked address under the name's
-own Host and SNI; each redirect starts over. http.client is enough for that: its `connect` is made to be replaced,
-where the libraries above it resolve names by themselves.
+Every connection, that of each redirect too, goes through dialling.py.
 """
 
 from __future__ import annotations
 
 import http.client
-import socket
 import ssl
-import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin
 
 from django.conf import settings
 
+from .dialling import Connection, bounded, check_address, host_of, request_target, resolve, split
 from .errors import JobError
 
-Address = IPv4Address | IPv6Address
 OnBytes = Callable[[int, int | None], None]
 """Called with the bytes received and, where the server tells, the bytes to come in all. May raise to stop."""
 
-PORTS = {"http": 80, "https": 443}
+AGENT = "Soloist"
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 5
-LONGEST_URL = 2000
-CONNECT_SECONDS = 10.0
-SILENCE_SECONDS = 30.0
-WATCH_SECONDS = 0.2
-MOST_ADDRESSES = 4
+EXCERPT_SECONDS = 2.0
 CHUNK = 1 << 16
 PAGE_TYPES = ("text/html", "application/xhtml+xml")
 PAGE_STARTS = (b"<!doctype html", b"<html", b"<head")
-GLOBAL_UNICAST = ip_network("2000::/3")  # all of IPv6 that the internet uses
-
-# Ranges that lead elsewhere than they seem to: translators, tunnels and anycast relays to them, and carriers' NAT.
-# Which of them `is_global` knows depends on Python's patch level.
-INDIRECT = tuple(
-    ip_network(network)
-    for network in (
-        "0.0.0.0/8",
-        "100.64.0.0/10",
-        "192.0.0.0/24",
-        "192.88.99.0/24",
-        "64:ff9b::/96",
-        "64:ff9b:1::/48",
-        "2001::/32",
-        "2001:20::/28",
-        "2002::/16",
-    )
-)
 
 # Hosts whose addresses name a page with a player. Their media come from other hosts.
 VIDEO_SITES = (
@@ -66,18 +40,21 @@ VIDEO_SITES = (
 SITE_PREFIXES = ("www.", "m.", "mobile.", "music.", "on.")
 
 
-def check_url(url: str) -> None:
-    """What can be said about a URL without asking the network. Raises JobError.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said to a POST, with the beginning of its body."""
 
-    Names are not resolved here: the answer would cost a request seconds and would not hold until the fetch.
-    """
-    parts = _split(url)
-    host = str(parts.hostname).rstrip(".").lower()
+    status: int
+    retry_after: str
+    excerpt: bytes
+
+
+def check_url(url: str) -> None:
+    """What can be said about a recording's URL without asking the network. Raises JobError."""
+    host = host_of(split(url))
     if _site(host) in VIDEO_SITES:
         raise JobError("URL_NEEDS_EXTRACTOR", details={"host": host})
-    numeric = ["127.0.0.1"] if host == "localhost" or host.endswith(".localhost") else _numeric(host)
-    if numeric:
-        _check_addresses([ip_address(address) for address in numeric], parts)
+    check_address(url)
 
 
 def download(
@@ -90,33 +67,31 @@ def download(
     deadline = time.monotonic() + settings.FETCH_TIMEOUT
     for _ in range(MOST_REDIRECTS + 1):
         check_url(url)
-        parts = _split(url)
-        connection = _Connection(parts, _resolve(parts))
-        with _as_job_errors(parts), _bounded(connection, deadline, wanted), _ask(connection, parts) as response:
+        parts = split(url)
+        connection = Connection(parts, resolve(parts), deadline)
+        with _as_job_errors(parts), bounded(connection, deadline, wanted), _ask(connection, parts) as response:
             if response.status not in REDIRECTS:
                 return _save(response, target, on_bytes)
             url = urljoin(url, response.headers.get("Location") or "")
     raise JobError("URL_UNREACHABLE", f"The address redirects more than {MOST_REDIRECTS} times.")
 
 
-# --- which addresses are allowed
+def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float, excerpt: int) -> Answer:
+    """Send `body` and return what the server says within `seconds`, with so many bytes of its answer.
 
-
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url.strip())
-        valid = parts.scheme in PORTS and parts.hostname and parts.port != 0 and len(url) <= LONGEST_URL
-    except ValueError:  # a port that is no number, brackets that do not match
-        valid = False
-    if not valid or any(char.isspace() or not char.isprintable() for char in parts.netloc):
-        raise JobError("INVALID_URL")
-    if "@" in parts.netloc:
-        raise JobError("INVALID_URL", "Addresses with a user name or password are not supported.")
-    return parts
-
-
-def _port(parts: SplitResult) -> int:
-    return parts.port or PORTS[parts.scheme]
+    No redirect is followed. Raises JobError where the address is not allowed or has no server; TimeoutError,
+    ssl.SSLError, http.client.HTTPException and ConnectionError as the connection does.
+    """
+    deadline = time.monotonic() + seconds
+    check_address(url)
+    parts = split(url)
+    connection = Connection(parts, resolve(parts), deadline)
+    with bounded(connection, deadline, wanted=lambda: True):
+        connection.request("POST", request_target(parts), body, {"User-Agent": AGENT, **headers})
+        response = connection.getresponse()
+        return Answer(
+            response.status, response.headers.get("Retry-After", ""), _beginning(connection, response, excerpt)
+        )
 
 
 def _site(host: str) -> str:
@@ -125,110 +100,25 @@ def _site(host: str) -> str:
     return host
 
 
-def _numeric(host: str) -> list[str]:
-    """The address that a host is without any resolver, in each notation the system knows (0x7f.1, 2130706433)."""
-    try:
-        return [str(found[4][0]) for found in socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)]
-    except (OSError, UnicodeError):
-        return []
-
-
-def _resolve(parts: SplitResult) -> list[Address]:
-    """Every address of the host, all of them checked."""
-    try:
-        found = socket.getaddrinfo(parts.hostname, _port(parts), type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise JobError("URL_UNREACHABLE", f"There is no server called {parts.hostname}.") from error
-    addresses = list(dict.fromkeys(ip_address(entry[4][0]) for entry in found))
-    _check_addresses(addresses, parts)
-    return addresses
-
-
-def _check_addresses(addresses: list[Address], parts: SplitResult) -> None:
-    for address in map(_unmapped, addresses):
-        if any(address in network for network in settings.FETCH_ALLOW):
-            continue
-        if not _public(address):
-            raise JobError("URL_NOT_ALLOWED", details={"host": parts.hostname})
-        if _port(parts) not in PORTS.values():
-            raise JobError("URL_NOT_ALLOWED", "Only the ports 80 and 443 are allowed.", details={"port": parts.port})
-
-
-def _unmapped(address: Address) -> Address:
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def _public(address: Address) -> bool:
-    if address.version == 6 and address not in GLOBAL_UNICAST:
-        return False
-    return (
-        address.is_global
-        and not address.is_multicast
-        and not address.is_reserved
-        and not any(address in network for network in INDIRECT)
-    )
-
-
 # --- talking to the server
 
 
-class _Connection(http.client.HTTPConnection):
-    """To one of the checked addresses, while Host, SNI and the certificate's check keep the name."""
-
-    def __init__(self, parts: SplitResult, addresses: list[Address]) -> None:
-        super().__init__(str(parts.hostname), _port(parts), timeout=CONNECT_SECONDS)
-        self.default_port = PORTS[parts.scheme]  # left out of the Host header
-        self._addresses = addresses[:MOST_ADDRESSES]
-        self._secure = parts.scheme == "https"
-        self.wire: socket.socket | None = None  # `sock` is forgotten while an answer is still being read
-
-    def connect(self) -> None:
-        self.sock = self.wire = self._first_that_answers()
-        if self._secure:
-            context = ssl.create_default_context()
-            secured = context.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
-            self.sock = self.wire = secured
-            secured.do_handshake()
-        self.sock.settimeout(SILENCE_SECONDS)
-
-    def _first_that_answers(self) -> socket.socket:
-        for address in self._addresses:
-            with suppress(OSError):
-                return socket.create_connection((str(address), self.port), self.timeout)
-        raise ConnectionError(f"no address of {self.host} answers")
-
-
-def _ask(connection: _Connection, parts: SplitResult) -> http.client.HTTPResponse:
-    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
-    query = "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~-._?") if parts.query else ""
-    headers = {"User-Agent": "Soloist", "Accept": "audio/*, video/*, */*;q=0.5", "Accept-Encoding": "identity"}
-    connection.request("GET", path + query, headers=headers)
+def _ask(connection: Connection, parts: SplitResult) -> http.client.HTTPResponse:
+    headers = {"User-Agent": AGENT, "Accept": "audio/*, video/*, */*;q=0.5", "Accept-Encoding": "identity"}
+    connection.request("GET", request_target(parts), headers=headers)
     return connection.getresponse()
 
 
-@contextmanager
-def _bounded(connection: _Connection, deadline: float, wanted: Callable[[], bool]) -> Iterator[None]:
-    """Cut the connection at the deadline or when nobody wants it, which timeouts of single reads cannot do."""
-    finished, cut = threading.Event(), threading.Event()
-
-    def watch() -> None:
-        while not finished.wait(WATCH_SECONDS):
-            if time.monotonic() > deadline or not wanted():
-                cut.set()
-                if connection.wire:
-                    with suppress(OSError):  # it ended by itself
-                        socket.socket.shutdown(connection.wire, socket.SHUT_RDWR)
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        finished.set()
-        watcher.join()
-        connection.close()
-        if cut.is_set():  # what came so far may look complete
-            raise TimeoutError
+def _beginning(connection: Connection, response: http.client.HTTPResponse, most: int) -> bytes:
+    """As much as comes at once: the status is known, and what a server drips is not worth waiting for."""
+    assert connection.wire is not None
+    connection.wire.settimeout(EXCERPT_SECONDS)
+    until = time.monotonic() + EXCERPT_SECONDS
+    read = b""
+    with suppress(OSError, http.client.HTTPException):
+        while len(read) < most and time.monotonic() < until and (chunk := response.read1(most - len(read))):
+            read += chunk
+    return read
 
 
 @contextmanager
