@@ -15,7 +15,7 @@ from accounts import idempotency
 from accounts.models import RequestCount
 
 from . import files, lifecycle
-from .models import Job, JobEvent, Media
+from .models import Job, JobEvent, Media, WebhookDelivery
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ def tidy() -> None:
     delete_lost_attempts()
     delete_unknown_folders()
     delete_progress()
+    delete_old_deliveries()
     delete_expired_requests()
     delete_stale_scratch()
 
@@ -76,6 +77,12 @@ def delete_progress() -> None:
     JobEvent.objects.filter(
         kind=JobEvent.Kind.PROGRESS, job__status__in=Job.TERMINAL, job__finished_at__lt=limit
     ).delete()
+
+
+def delete_old_deliveries() -> None:
+    """What arrived, or was given up, longer ago than the log of webhooks is to reach."""
+    limit = timezone.now() - timedelta(days=settings.WEBHOOK_LOG_DAYS)
+    WebhookDelivery.objects.exclude(state__in=WebhookDelivery.UNSENT).filter(finished_at__lt=limit).delete()
 
 
 def delete_expired_requests() -> None:

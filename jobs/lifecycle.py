@@ -2,8 +2,8 @@
 
 One rule: a transition applies only to the snapshot the caller holds. Every change is an UPDATE guarded by the status
 and attempt of that snapshot; where no row matches, somebody else was faster and the caller gets `Conflict`. A worker
-that was presumed dead, a message delivered twice, a cancellation during the last write are all this one case. Money and
-the event move in the same transaction as the state.
+that was presumed dead, a message delivered twice, a cancellation during the last write are all this one case. Money,
+the event and what webhooks are to tell move in the same transaction as the state.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from django.db.models.functions import Now
 from accounts import ledger
 from accounts.models import User
 
-from . import events, files, pricing, queue
+from . import events, files, pricing, queue, webhooks
 from .errors import JobError
 from .models import Job, JobEvent, Media, Track
 from .options import JobOptions
+from .webhooks import JobWebhook
 
 Status = Job.Status
 LANES: dict[str, queue.Lane] = {Status.PENDING: "io", Status.QUEUED: "engine"}
@@ -55,15 +56,32 @@ class StoredFile:
 
 
 @transaction.atomic
-def submit(media: Media, task: str, options: JobOptions, *, retry_of: Job | None = None, actor: Any = None) -> Job:
+def submit(
+    media: Media,
+    task: str,
+    options: JobOptions,
+    *,
+    webhook: JobWebhook | None = None,
+    retry_of: Job | None = None,
+    actor: Any = None,
+) -> Job:
     """Queue work on a stored recording and hold its price. Raises ledger.InsufficientCredits."""
-    job = _create(media.owner, task, options, media=media, name=media.name, retry_of=retry_of, actor=actor)
+    columns: dict[str, Any] = {"media": media, "name": media.name}
+    job = _create(media.owner, task, options, webhook=webhook, retry_of=retry_of, actor=actor, **columns)
     return _enqueue(job, media, actor=actor)
 
 
 @transaction.atomic
 def submit_url(
-    owner: User, url: str, name: str, task: str, options: JobOptions, *, retry_of: Job | None = None, actor: Any = None
+    owner: User,
+    url: str,
+    name: str,
+    task: str,
+    options: JobOptions,
+    *,
+    webhook: JobWebhook | None = None,
+    retry_of: Job | None = None,
+    actor: Any = None,
 ) -> Job:
     """Queue work on a recording that is still to be fetched; its price is held once its length is known.
 
@@ -72,7 +90,8 @@ def submit_url(
     least, available = pricing.price(task, 1), ledger.available(owner)
     if available < least:
         raise ledger.InsufficientCredits(least, available)
-    job = _create(owner, task, options, source_url=url, name=name, retry_of=retry_of, actor=actor)
+    columns: dict[str, Any] = {"source_url": url, "name": name}
+    job = _create(owner, task, options, webhook=webhook, retry_of=retry_of, actor=actor, **columns)
     queue.wake("io")
     return job
 
@@ -82,10 +101,11 @@ def retry(job: Job, *, actor: Any = None) -> Job:
     if job.status not in (Status.FAILED, Status.CANCELED) or Job.objects.filter(retry_of=job).exists():
         raise JobError("JOB_NOT_RETRYABLE")
     options = JobOptions(**job.options)
+    again: dict[str, Any] = {"webhook": webhooks.of(job), "retry_of": job, "actor": actor}
     try:
         if job.media:
-            return submit(job.media, job.task, options, retry_of=job, actor=actor)
-        return submit_url(job.owner, job.source_url, job.name, job.task, options, retry_of=job, actor=actor)
+            return submit(job.media, job.task, options, **again)
+        return submit_url(job.owner, job.source_url, job.name, job.task, options, **again)
     except IntegrityError as error:  # another request retried it meanwhile
         raise JobError("JOB_NOT_RETRYABLE") from error
 
@@ -222,7 +242,16 @@ def sweep() -> None:
 # --- the steps all of them share
 
 
-def _create(owner: User, task: str, options: JobOptions, *, retry_of: Job | None, actor: Any, **columns: Any) -> Job:
+def _create(
+    owner: User,
+    task: str,
+    options: JobOptions,
+    *,
+    webhook: JobWebhook | None,
+    retry_of: Job | None,
+    actor: Any,
+    **columns: Any,
+) -> Job:
     job = Job.objects.create(
         owner=owner,
         task=task,
@@ -230,6 +259,8 @@ def _create(owner: User, task: str, options: JobOptions, *, retry_of: Job | None
         retry_of=retry_of,
         origin_id=retry_of.number if retry_of else None,
         event_seq=1,
+        webhook_url=webhook.url if webhook else "",
+        webhook_form=webhook.form if webhook else "",
         **columns,
     )
     events.record(job, JobEvent.Kind.STATE, {"status": job.status}, actor)
@@ -256,7 +287,9 @@ def _enqueue(job: Job, media: Media, *, actor: Any = None) -> Job:
 
 
 def _finish(job: Job, status: Status, *, actor: Any = None, **columns: Any) -> Job:
-    return _move(job, status, actor=actor, lease_until=None, stage="", finished_at=Now(), **columns)
+    finished = _move(job, status, actor=actor, lease_until=None, stage="", finished_at=Now(), **columns)
+    webhooks.announce(finished)
+    return finished
 
 
 @transaction.atomic

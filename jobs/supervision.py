@@ -24,6 +24,7 @@ from django.conf import settings
 from django.db import connection
 
 from . import lifecycle, queue, worker
+from .delivery import Postman
 from .errors import JobError
 from .lease import DatabaseAway
 from .models import Job
@@ -134,9 +135,11 @@ class Supervisor:
         self._lanes = lanes
         self._stop = Event()
         self._asked = 0
+        self._postman = Postman()
         self._rounds = [Round(lifecycle.sweep, SWEEP_SECONDS)]
         if "io" in lanes:
             self._rounds.append(Round(queue.order_tidying, TIDY_SECONDS))
+            self._rounds.append(Round(self._postman.make_round, WATCH_SECONDS / 2))
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT; a second one does not wait for anything."""
@@ -168,13 +171,17 @@ class Supervisor:
         for cluster in clusters:
             cluster.ask_to_stop()
         deadline = time.monotonic() + DRAIN_SECONDS
-        while self._asked < 2 and time.monotonic() < deadline and not all(cluster.ended for cluster in clusters):
+        self._postman.stop()
+        while self._asked < 2 and time.monotonic() < deadline and not self._at_rest(clusters):
             time.sleep(0.1)
         for cluster in clusters:
             cluster.kill()
         with suppress(*DatabaseAway):  # then their leases run out
             for cluster in clusters:
                 give_back(cluster.held(), lifecycle.requeue)
+
+    def _at_rest(self, clusters: Sequence[Cluster]) -> bool:
+        return self._postman.idle and all(cluster.ended for cluster in clusters)
 
 
 def lose(job: Job) -> None:

@@ -58,6 +58,9 @@ VARIABLES: dict[str, Variable] = {
     "SOLOIST_ENGINE_TIMEOUT": Variable("int", 6 * 3600, "Seconds after which one run of the engine is given up."),
     "SOLOIST_LEASE_SECONDS": Variable("int", 60, "A worker silent for so long has lost its job to the next one."),
     "SOLOIST_MAX_ATTEMPTS": Variable("int", 3, "Times a job is started before it fails as worker_lost."),
+    "SOLOIST_WEBHOOK_LOG_DAYS": Variable(
+        "int", 30, "Days for which what webhooks sent can be looked up and sent again."
+    ),
     "SOLOIST_RETENTION_DAYS": Variable(
         "int", 0, "Delete finished jobs with their files after so many days; never if 0."
     ),

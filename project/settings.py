@@ -217,7 +217,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "defaultModelsExpandDepth": 0},
-    "TAGS": [{"name": name} for name in ("Speakers", "Jobs", "Credits", "Account")],
+    "ENUM_NAME_OVERRIDES": {"StatusEnum": "jobs.api.render.STATUSES"},
+    "TAGS": [{"name": name} for name in ("Speakers", "Jobs", "Webhooks", "Credits", "Account")],
 }
 
 # Live progress. Events are rows; the layer only fans out inside one process, or hints between processes with Redis.
@@ -240,6 +241,7 @@ ENGINE_THREADS = read("SOLOIST_ENGINE_THREADS")
 ENGINE_TIMEOUT = read("SOLOIST_ENGINE_TIMEOUT")
 LEASE_SECONDS = read("SOLOIST_LEASE_SECONDS")
 MAX_ATTEMPTS = read("SOLOIST_MAX_ATTEMPTS")
+WEBHOOK_LOG_DAYS = read("SOLOIST_WEBHOOK_LOG_DAYS")
 RETENTION_DAYS = read("SOLOIST_RETENTION_DAYS")
 
 # django-q2 only carries wake-ups, in the same database, so that a job and its message commit together. Retries are

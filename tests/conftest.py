@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import wave
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.postgres import Postgres
+from tests.receiving import Receiver
 from tests.serving import Soloist
 
 if TYPE_CHECKING:
@@ -134,6 +136,22 @@ def media(alice: User, recording: Path) -> Media:
         sample_rate=RATE,
         channels=1,
     )
+
+
+# --- where webhooks go
+
+
+@pytest.fixture
+def loopback_allowed(settings: Any) -> None:
+    settings.FETCH_ALLOW = (ip_network("127.0.0.0/8"),)
+
+
+@pytest.fixture
+def receiver(loopback_allowed: None) -> Iterator[Receiver]:
+    """A program of a user's that takes webhooks."""
+    receiver = Receiver()
+    yield receiver
+    receiver.stop()
 
 
 # --- the whole product

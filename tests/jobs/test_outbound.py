@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -69,11 +68,6 @@ def server() -> Iterator[Server]:
     server = Server()
     yield server
     server.stop()
-
-
-@pytest.fixture
-def loopback_allowed(settings) -> None:
-    settings.FETCH_ALLOW = (ip_network("127.0.0.0/8"),)
 
 
 @pytest.fixture

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 import wave
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,18 @@ import httpx
 import pytest
 
 from tests.processes import Process
+from tests.receiving import answer
 from tests.serving import Soloist
 
 pytestmark = pytest.mark.timeout(180)
 LEASE_SECONDS = 6  # as the product is set up
 CANCEL_SECONDS = 15  # how soon a cancellation has to take effect
+FIRST_ATTEMPT_SECONDS = 3  # after the job's end
+END_LEASES = """
+from django.utils import timezone
+from jobs.models import WebhookDelivery
+WebhookDelivery.objects.filter(state="sending").update(due_at=timezone.now())
+"""
 LAST_JOB = """
 import json
 from jobs.models import Job
@@ -127,3 +136,32 @@ def test_a_queue_that_hangs_is_replaced(product, api, running, recording):
     second = submit(api, recording)
     wait_for(lambda: status(api, second) == "COMPLETED", 60, product)
     assert "they take none" in product.log.read_text()
+
+
+def test_a_webhook_leaves_within_seconds_and_outlives_the_worker_command(product, api, running, recording, receiver):
+    """One is under way when everything is killed: it is sent again. Another comes while nobody is there to send it."""
+    answered = threading.Event()
+
+    def slowly(request: BaseHTTPRequestHandler) -> None:
+        answered.wait(8)
+        answer()(request)
+
+    made = api.post("/webhooks/endpoints", json={"url": receiver.url})
+    receiver.script = [slowly]
+    api.post(f"/speaker/jobs/{running}/cancel")
+    wait_for(lambda: bool(receiver.received), FIRST_ATTEMPT_SECONDS, product)
+    product.worker.kill()
+    product.worker.wait()
+    answered.set()
+    waiting = submit(api, recording)
+    api.post(f"/speaker/jobs/{waiting}/cancel")
+    product.manage("shell", "--no-imports", "-c", END_LEASES)
+    product.start_worker()
+    path = f"/webhooks/endpoints/{made.json()['id']}"
+    log = f"{path}/deliveries"
+    wait_for(lambda: [row["status"] for row in api.get(log).json()] == ["delivered"] * 2, 20, product)
+    attempts = {row["job_id"]: row["attempts"] for row in api.get(log).json()}
+    assert attempts == {running: 2, waiting: 1}
+    contents = {(request.headers["webhook-id"], request.body) for request in receiver.received}
+    assert (len(receiver.received), len(contents)) == (3, 2)
+    api.delete(path)
