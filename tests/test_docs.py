@@ -21,6 +21,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 ADDRESS = re.compile(r"(?<![\w.])(/api/v1/[\w/{}<>.-]*|/admin/|/healthz|/readyz)")
 PROBES = {"/healthz", "/readyz"}
+IDS = ("1", "0b7c2f0e-4c53-4c0a-9f0e-5f2f5b9a7f11")
 
 
 def name(path: Path) -> str:
@@ -60,17 +61,21 @@ def test_variables_that_are_mentioned_exist(path):
 @pytest.mark.parametrize("path", DOCS, ids=name)
 def test_addresses_that_are_mentioned_are_served(path):
     for address in ADDRESS.findall(path.read_text()):
-        concrete = re.sub(r"\{\w+\}|<\w+>", "1", address.rstrip("."))
-        try:
-            assert concrete in PROBES or concrete == "/api/v1/" or resolve(concrete)
-        except Resolver404:
-            pytest.fail(f"{address} is not served")
+        if address.rstrip(".") not in {*PROBES, "/api/v1/"}:
+            assert any(served(re.sub(r"\{\w+\}|<\w+>", id, address.rstrip("."))) for id in IDS), address
+
+
+def served(address: str) -> bool:
+    try:
+        return bool(resolve(address))
+    except Resolver404:
+        return False
 
 
 def test_every_address_of_the_api_is_documented():
     text = (BASE_DIR / "docs/api.md").read_text()
     served = {
-        re.sub(r"<int:\w+>", "{id}", route).replace("<slug:code>", "{code}")
+        re.sub(r"<(int|uuid):\w+>", "{id}", route).replace("<slug:code>", "{code}")
         for route in routes()
         if route.startswith("api/v1/")
     }

@@ -9,7 +9,7 @@ from rest_framework import serializers as s
 from audio_engine.types import OVERLAP_POLICIES, TASKS
 from jobs.models import Track
 
-from .render import STATUS_WORDS
+from .render import STATUSES
 
 Body = s.Serializer[Any]
 
@@ -156,7 +156,7 @@ class ResultBody(Body):
 class JobItemBody(Body):
     id = _whole()
     job_type = s.ChoiceField(TASKS)
-    status = s.ChoiceField(sorted(set(STATUS_WORDS.values())))
+    status = s.ChoiceField(STATUSES)
     stage = _text("What a running job is at.", allow_null=True)
     progress = _whole("0 to 100.")
     created_at = s.DateTimeField()

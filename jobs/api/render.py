@@ -22,6 +22,7 @@ STATUS_WORDS: dict[str, str] = {
     Status.FAILED: "FAILED",
     Status.CANCELED: "CANCELLED",
 }
+STATUSES = sorted(set(STATUS_WORDS.values()))
 
 
 def job(job: Job, request: Request) -> Body:
@@ -47,9 +48,9 @@ def summary(job: Job, tracks: list[Track]) -> Body:
         "status": STATUS_WORDS[job.status],
         "stage": job.stage or None,
         "progress": int(job.progress * 100),
-        "created_at": _moment(job.created_at),
-        "started_at": _moment(job.started_at),
-        "completed_at": _moment(job.finished_at),
+        "created_at": moment(job.created_at),
+        "started_at": moment(job.started_at),
+        "completed_at": moment(job.finished_at),
         "user_id": str(job.owner_id),
         "task_id": str(job.uuid),
         "filename": job.name,
@@ -135,5 +136,5 @@ def _media(media: Media) -> Body:
     }
 
 
-def _moment(moment: datetime | None) -> str | None:
+def moment(moment: datetime | None) -> str | None:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None

@@ -10,7 +10,7 @@ from audio_engine.exports import FORMATS
 from audio_engine.types import OVERLAP_POLICIES, TASKS
 from jobs.options import MOST_SPEAKERS
 
-from .render import STATUS_WORDS
+from .render import STATUSES
 
 MOST_JOBS_A_PAGE = 100
 
@@ -23,6 +23,9 @@ class DiarizeSerializer(serializers.Serializer[Any]):
     file = serializers.FileField(required=False, allow_empty_file=True, help_text="An audio or video file.")
     url = serializers.CharField(
         required=False, max_length=2000, help_text="Instead of a file: a direct http(s) link to one on a public server."
+    )
+    webhook_url = serializers.CharField(
+        required=False, max_length=2000, help_text="Told how this job ends, besides the account's webhook endpoints."
     )
     num_speakers = _count("Exactly so many people speak.")
     min_speakers = _count("At least so many people speak.")
@@ -45,7 +48,7 @@ class ExtractSerializer(DiarizeSerializer):
 
 class JobsQuery(serializers.Serializer[Any]):
     job_type = serializers.ChoiceField(TASKS, required=False)
-    status = serializers.ChoiceField(sorted(set(STATUS_WORDS.values())), required=False, help_text="Any case will do.")
+    status = serializers.ChoiceField(STATUSES, required=False, help_text="Any case will do.")
     skip = serializers.IntegerField(default=0, min_value=0, max_value=10**9)
     limit = serializers.IntegerField(default=50, min_value=1, max_value=MOST_JOBS_A_PAGE)
 

@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from accounts import idempotency
 from accounts.ledger import InsufficientCredits
 from accounts.models import User
-from jobs import files, ingest, lifecycle, outbound
+from jobs import files, ingest, lifecycle, outbound, webhooks
 from jobs.errors import JobError
 from jobs.models import Job, Media
 from jobs.options import JobOptions
@@ -38,6 +38,9 @@ SUPPORTED_EXTENSIONS = [
 ]
 
 
+ADDRESSES = ("file", "url", "webhook_url")
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     """A file or a URL, never both, and what is wanted of it."""
@@ -47,10 +50,12 @@ class Submission:
     options: JobOptions
     upload: TemporaryUploadedFile | None
     url: str
+    webhook: webhooks.JobWebhook | None
 
     def parameters(self) -> dict[str, Any]:
         """What makes a repetition the same request."""
-        return {"options": self.options.to_json(), "url": self.url, "file": self._digest()}
+        webhook_url = self.webhook.url if self.webhook else ""
+        return {"options": self.options.to_json(), "url": self.url, "file": self._digest(), "webhook_url": webhook_url}
 
     def _digest(self) -> str:
         if self.upload is None:
@@ -88,8 +93,16 @@ def read(request: Request, task: str, fields: type[DiarizeSerializer]) -> Submis
     checked.is_valid(raise_exception=True)
     if url:
         outbound.check_url(checked.validated_data["url"])
-    options = {name: value for name, value in checked.validated_data.items() if name not in ("file", "url")}
-    return Submission(request.user, task, JobOptions(**options), upload, checked.validated_data.get("url", ""))
+    options = {name: value for name, value in checked.validated_data.items() if name not in ADDRESSES}
+    webhook_url = checked.validated_data.get("webhook_url")
+    return Submission(
+        request.user,
+        task,
+        JobOptions(**options),
+        upload,
+        checked.validated_data.get("url", ""),
+        webhooks.for_job(webhook_url) if webhook_url else None,
+    )
 
 
 def sent_file(request: Request) -> TemporaryUploadedFile | None:
@@ -116,8 +129,9 @@ def take(owner: User, upload: TemporaryUploadedFile) -> Media:
 
 def queue(wanted: Submission, media: Media | None) -> Job:
     if media:
-        return lifecycle.submit(media, wanted.task, wanted.options)
-    return lifecycle.submit_url(wanted.owner, wanted.url, ingest.name_of(wanted.url), wanted.task, wanted.options)
+        return lifecycle.submit(media, wanted.task, wanted.options, webhook=wanted.webhook)
+    name = ingest.name_of(wanted.url)
+    return lifecycle.submit_url(wanted.owner, wanted.url, name, wanted.task, wanted.options, webhook=wanted.webhook)
 
 
 @contextmanager

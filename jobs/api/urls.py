@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import documents, jobs, problems, speaker
+from . import documents, jobs, problems, speaker, webhooks
 
 urlpatterns = [
     path("speaker/extract", speaker.Extract.as_view(), name="api-extract"),
@@ -14,6 +14,13 @@ urlpatterns = [
     path("speaker/jobs/<int:job_id>/download", speaker.Download.as_view(), name="api-download"),
     path("jobs/<int:job_id>", jobs.AnyJob.as_view(), name="api-job"),
     path("jobs/<int:job_id>/export", jobs.Export.as_view(), name="api-export"),
+    path("webhooks/endpoints", webhooks.Endpoints.as_view(), name="api-webhooks"),
+    path("webhooks/endpoints/<uuid:endpoint>", webhooks.Endpoint.as_view(), name="api-webhook"),
+    path("webhooks/endpoints/<uuid:endpoint>/test", webhooks.Test.as_view(), name="api-webhook-test"),
+    path("webhooks/endpoints/<uuid:endpoint>/deliveries", webhooks.Deliveries.as_view(), name="api-deliveries"),
+    path("webhooks/endpoints/<uuid:endpoint>/secret", webhooks.Secret.as_view(), name="api-webhook-secret"),
+    path("webhooks/deliveries/<uuid:delivery>/redeliver", webhooks.Redeliver.as_view(), name="api-redeliver"),
+    path("webhooks/secret", webhooks.JobSecret.as_view(), name="api-job-webhook-secret"),
     path("problems/<slug:code>", problems.Problem.as_view(), name="api-problem"),
     path("schema", documents.Schema.as_view(), name="api-schema"),
     path("docs", documents.Docs.as_view(), name="api-docs"),

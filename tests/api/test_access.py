@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import APIKey
-from jobs import lifecycle
+from jobs import lifecycle, webhooks
+from jobs.models import WebhookDelivery
 from tests.api.programs import Program
 
 URL = {"url": "https://example.org/a.wav"}
@@ -33,6 +35,16 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/speaker/jobs/{job_id}/download", "get"): (OWN, 409),
     ("/api/v1/jobs/{job_id}", "get"): (OWN, 200),
     ("/api/v1/jobs/{job_id}/export", "get"): (OWN, 409),
+    ("/api/v1/webhooks/endpoints", "get"): (EVERYBODYS, 200),
+    ("/api/v1/webhooks/endpoints", "post"): (EVERYBODYS, 201),
+    ("/api/v1/webhooks/endpoints/{endpoint}", "get"): (OWN, 200),
+    ("/api/v1/webhooks/endpoints/{endpoint}", "patch"): (OWN, 200),
+    ("/api/v1/webhooks/endpoints/{endpoint}", "delete"): (OWN, 204),
+    ("/api/v1/webhooks/endpoints/{endpoint}/test", "post"): (OWN, 200),
+    ("/api/v1/webhooks/endpoints/{endpoint}/deliveries", "get"): (OWN, 200),
+    ("/api/v1/webhooks/endpoints/{endpoint}/secret", "post"): (OWN, 200),
+    ("/api/v1/webhooks/deliveries/{delivery}/redeliver", "post"): (OWN, 200),
+    ("/api/v1/webhooks/secret", "post"): (EVERYBODYS, 200),
     ("/api/v1/problems/{code}", "get"): (OPEN, 200),
     ("/api/v1/schema", "get"): (OPEN, 200),
     ("/api/v1/docs", "get"): (OPEN, 200),
@@ -52,7 +64,7 @@ def routes() -> dict[str, list[str]]:
 
 def patterns(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, URLPattern]]:
     for pattern in resolver.url_patterns:
-        path = prefix + str(pattern.pattern).replace("<int:job_id>", "{job_id}").replace("<slug:code>", "{code}")
+        path = prefix + re.sub(r"<\w+:(\w+)>", r"{\1}", str(pattern.pattern))
         if isinstance(pattern, URLResolver):
             yield from patterns(pattern, path)
         else:
@@ -61,13 +73,16 @@ def patterns(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, URLPatte
 
 @pytest.fixture
 def job(queued):
-    """Canceled, so that it can be retried and canceled again."""
+    """Canceled, so that it can be retried and canceled again, and that there is a delivery to its owner's webhook."""
+    webhooks.create(queued.owner, "https://example.org/hook", ["job.cancelled"])
     return lifecycle.cancel(queued)
 
 
 def attempt(program: Program, path: str, method: str, number: int) -> int:
-    body = URL if path.endswith(("extract", "diarize")) else {} if method in ("post", "patch") else None
-    address = path.removeprefix("/api/v1/").format(job_id=number, code="JOB_NOT_FOUND") + QUERIES.get(path, "")
+    body = URL if path.endswith(("extract", "diarize", "endpoints")) else {} if method in ("post", "patch") else None
+    delivery = WebhookDelivery.objects.get()
+    ids = {"job_id": number, "endpoint": delivery.endpoint.uuid, "delivery": delivery.uuid, "code": "JOB_NOT_FOUND"}
+    address = path.removeprefix("/api/v1/").format(**ids) + QUERIES.get(path, "")
     return program.send(method, address, body).status_code
 
 

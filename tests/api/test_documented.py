@@ -84,3 +84,9 @@ def test_files_for_other_programs(run):
 def test_the_meaning_of_an_error(run):
     told, _ = run("Errors")
     assert '"code":"INVALID_OPTION"' in told
+
+
+def test_webhooks(run):
+    told, _ = run("Webhooks")
+    assert told.count("whsec_") == 2
+    assert '"url":"https://example.org/hooks/soloist"' in told

@@ -1,0 +1,187 @@
+"""/api/v1/webhooks/…: AudioPod's registry of endpoints, the log of deliveries, and secrets of our own making."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import idempotency
+from accounts.models import User
+from jobs import signatures, webhooks
+from jobs.errors import JobError
+from jobs.models import SigningSecret, WebhookDelivery, WebhookEndpoint
+
+from . import webhook_schema as schema
+from .problems import OwnView
+from .render import moment
+from .webhook_schema import EVENT_TYPES, DeliveriesQuery, EndpointChanges, EndpointFields
+
+State = WebhookDelivery.State
+STATE_WORDS = {State.WAITING: "pending", State.SENDING: "pending", State.DELIVERED: "delivered", State.FAILED: "failed"}
+
+
+def own_endpoint(user: User, endpoint: UUID) -> WebhookEndpoint:
+    """Raises JobError WEBHOOK_NOT_FOUND, for other people's too."""
+    found = WebhookEndpoint.objects.filter(owner=user, uuid=endpoint).first()
+    if found is None:
+        raise JobError("WEBHOOK_NOT_FOUND")
+    return found
+
+
+def own_delivery(user: User, delivery: UUID) -> WebhookDelivery:
+    """Raises JobError DELIVERY_NOT_FOUND, for other people's too."""
+    found = WebhookDelivery.objects.filter(owner=user, uuid=delivery).select_related("endpoint", "job").first()
+    if found is None:
+        raise JobError("DELIVERY_NOT_FOUND")
+    return found
+
+
+class Endpoints(APIView):
+    @schema.LIST
+    def get(self, request: Request) -> Response:
+        return Response([render_endpoint(endpoint) for endpoint in request.user.webhook_endpoints.all()])
+
+    @schema.CREATE
+    def post(self, request: Request) -> Response:
+        given = EndpointFields(data=request.data)
+        given.is_valid(raise_exception=True)
+        columns = {"events": EVENT_TYPES, **given.validated_data}
+
+        def create() -> dict[str, Any]:
+            return render_endpoint(webhooks.create(request.user, **columns))
+
+        answer = _once(request, columns, create, status=201)
+        return _with_secret(answer, UUID(answer.data["id"]), version=1)
+
+
+class Endpoint(APIView):
+    @schema.GET
+    def get(self, request: Request, endpoint: UUID) -> Response:
+        return Response(render_endpoint(own_endpoint(request.user, endpoint)))
+
+    @schema.CHANGE
+    def patch(self, request: Request, endpoint: UUID) -> Response:
+        found = own_endpoint(request.user, endpoint)
+        given = EndpointChanges(data=request.data, partial=True)
+        given.is_valid(raise_exception=True)
+        return Response(render_endpoint(webhooks.change(found, **given.validated_data)))
+
+    @schema.DELETE
+    def delete(self, request: Request, endpoint: UUID) -> Response:
+        webhooks.delete(own_endpoint(request.user, endpoint))
+        return Response(status=204)
+
+
+class Test(APIView):
+    @schema.SEND_TEST
+    def post(self, request: Request, endpoint: UUID) -> Response:
+        return _once(request, {}, lambda: render_delivery(webhooks.test(own_endpoint(request.user, endpoint))))
+
+
+class Deliveries(APIView):
+    @schema.DELIVERIES
+    def get(self, request: Request, endpoint: UUID) -> Response:
+        query = DeliveriesQuery(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        found = own_endpoint(request.user, endpoint).deliveries.select_related("endpoint", "job")
+        if word := query.validated_data.get("status"):
+            found = found.filter(state__in=[state for state, its in STATE_WORDS.items() if its == word])
+        skip, limit = query.validated_data["skip"], query.validated_data["limit"]
+        return Response([render_delivery(delivery) for delivery in found[skip : skip + limit]])
+
+
+class Redeliver(APIView):
+    @schema.REDELIVER
+    def post(self, request: Request, delivery: UUID) -> Response:
+        return _once(request, {}, lambda: render_delivery(webhooks.redeliver(own_delivery(request.user, delivery))))
+
+
+class Secret(OwnView):
+    """Of one endpoint."""
+
+    @schema.CHANGE_SECRET
+    def post(self, request: Request, endpoint: UUID) -> Response:
+        return _change_secret(request, lambda: own_endpoint(request.user, endpoint))
+
+
+class JobSecret(OwnView):
+    """Of what an account's single jobs send."""
+
+    @schema.CHANGE_JOB_SECRET
+    def post(self, request: Request) -> Response:
+        return _change_secret(request, lambda: webhooks.job_secret(request.user))
+
+
+# --- once, and without a secret in what is stored of the answer
+
+
+def _once(
+    request: Request, parameters: dict[str, Any], work: Callable[[], dict[str, Any]], status: int = 200
+) -> Response:
+    with idempotency.reserve(request, parameters) as reservation:
+        if reservation.answer:
+            return reservation.answer
+        with transaction.atomic():
+            return reservation.complete(work(), status)
+
+
+def _change_secret(request: Request, find: Callable[[], SigningSecret]) -> Response:
+    def change() -> dict[str, Any]:
+        key = find()
+        webhooks.change_secret(key)
+        until = moment(key.previous_secret_until)
+        return {"id": str(key.uuid), "version": key.secret_version, "previous_secret_until": until}
+
+    answer = _once(request, {}, change)
+    uuid, version = UUID(answer.data["id"]), answer.data["version"]
+    answer.data = {"previous_secret_until": answer.data["previous_secret_until"]}
+    return _with_secret(answer, uuid, version)
+
+
+def _with_secret(answer: Response, uuid: UUID, version: int) -> Response:
+    answer.data = {**answer.data, "secret": signatures.secret(uuid, version)}
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+# --- as API clients see them
+
+
+def render_endpoint(endpoint: WebhookEndpoint) -> dict[str, Any]:
+    return {
+        "id": str(endpoint.uuid),
+        "url": endpoint.url,
+        "events": endpoint.events,
+        "active": endpoint.active,
+        "inactive_reason": endpoint.off or None,
+        "description": endpoint.description,
+        "created_at": moment(endpoint.created_at),
+    }
+
+
+def render_delivery(delivery: WebhookDelivery) -> dict[str, Any]:
+    return {
+        "id": str(delivery.uuid),
+        "endpoint_id": str(delivery.endpoint.uuid) if delivery.endpoint else None,
+        "url": delivery.url,
+        "event_id": str(delivery.event_id),
+        "event_type": delivery.event_type,
+        "job_id": delivery.job.number if delivery.job else None,
+        "status": STATE_WORDS[State(delivery.state)],
+        "attempts": delivery.attempts,
+        "response_code": delivery.response_status,
+        "response_body": delivery.response_excerpt,
+        "error": delivery.error or None,
+        "error_message": delivery.error_message or None,
+        "payload": delivery.body,
+        "created_at": moment(delivery.created_at),
+        "last_attempt_at": moment(delivery.attempted_at),
+        "next_attempt_at": moment(delivery.due_at) if delivery.state == State.WAITING else None,
+        "completed_at": moment(delivery.finished_at),
+    }
