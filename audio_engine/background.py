@@ -34,6 +34,7 @@ from .exemplars import (
     shares,
     spread,
 )
+from .parallel import MOST_WORKERS
 from .tracks import subtract, union
 from .types import Turn
 
@@ -61,7 +62,7 @@ class BackgroundMask:
         speech = union((round(turn.start * RATE), round(turn.end * RATE)) for turn in turns)
         gaps = subtract(np.array([[0, len(pcm)]]), speech).tolist()
         self._pauses = np.concatenate([np.zeros(0, np.int64), *(np.arange(*GRID.within(*gap)) for gap in gaps)])
-        self._solved: Memory[Matrix] = Memory(most=2)
+        self._solved: Memory[Matrix] = Memory(most=MOST_WORKERS)
 
     @property
     def knows_background(self) -> bool:

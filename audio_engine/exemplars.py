@@ -10,14 +10,16 @@ Nonnegative Matrix Factorization with Group Sparsity", ICASSP 2011).
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from threading import Lock
 from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import uniform_filter1d
 
-from .backends.base import Samples
+from .backends.base import Samples, release_pages
 from .spectra import Grid, Signal
 
 RATE = 16_000  # Hz, of the signal that diarization heard
@@ -83,6 +85,7 @@ def samples_of(pcm: Samples, first: int, last: int) -> Signal:
     """What the frames `first` to `last` of `GRID` cover of `pcm`, with zeros beyond its ends."""
     start, stop = GRID.extent(first, last)
     inside = np.array(pcm[max(start, 0) : max(stop, 0)])
+    release_pages(pcm)
     return np.pad(inside, (max(-start, 0), stop - max(start, 0) - len(inside)))
 
 
@@ -98,20 +101,30 @@ def magnitudes_of(pcm: Samples, first: int, last: int) -> Matrix:
 
 
 class Memory(Generic[Value]):
-    """What was worked out, the `most` latest. Unlike functools.cache on a method it makes no reference cycle, which
-    would keep a mapped recording, gigabytes of disk, until the garbage collector comes by.
+    """What was worked out, the `most` latest, once however many threads ask. Unlike functools.cache on a method it
+    makes no reference cycle, which would keep a mapped recording, gigabytes of disk, until the garbage collector comes
+    by.
     """
 
     def __init__(self, most: int | None = None) -> None:
         self._most = most
-        self._known: dict[tuple[Hashable, ...], Value] = {}
+        self._lock = Lock()
+        self._known: dict[tuple[Hashable, ...], Future[Value]] = {}
 
     def recall(self, make: Callable[..., Value], *key: Hashable) -> Value:
-        if key not in self._known:
-            if len(self._known) == self._most:
-                del self._known[next(iter(self._known))]
-            self._known[key] = make(*key)
-        return self._known[key]
+        with self._lock:
+            missing = key not in self._known
+            if missing:
+                if len(self._known) == self._most:
+                    del self._known[next(iter(self._known))]
+                self._known[key] = Future()
+            found = self._known[key]
+        if missing:
+            try:
+                found.set_result(make(*key))
+            except BaseException as error:
+                found.set_exception(error)
+        return found.result()
 
 
 def pieces(first: int, last: int) -> Iterator[tuple[int, int, int]]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from .analytics import RecordingMeter, SpeakerMeter, recording_stats, speaker_stats
 from .decoding import Block, Decoder, to_float
-from .masking import Masking, with_surroundings
+from .masking import Masking, Surroundings, with_surroundings
+from .parallel import ordered
 from .tracks import Gate, Spans, Track, speaker_spans, union
 from .types import (
     CompactSpan,
@@ -65,15 +66,18 @@ def render(
             for speaker, voice in enumerate(voices):
                 voice.track = Track(folder, speaker, voice.gate, media, frames, request.compact)
                 unfinished.callback(voice.track.abandon)
-        start = 0
         blocks = Decoder(request.source, request.limits).blocks()
-        for second, surroundings in enumerate(with_surroundings(blocks, rate)):
-            block = surroundings[1]
+
+        def split(item: tuple[int, Surroundings]) -> tuple[Block, list[Block]]:
+            second, surroundings = item
+            return surroundings[1], masking.parts(surroundings, second * rate, len(voices))
+
+        for second, (block, parts) in enumerate(ordered(split, enumerate(with_surroundings(blocks, rate)))):
+            start = second * rate
             recording.feed(to_float(block), start)
-            for voice, part in zip(voices, masking.parts(surroundings, start, len(voices)), strict=True):
+            for voice, part in zip(voices, parts, strict=True):
                 voice.take(part, second, start)
-            start += len(block)
-            progress("tracks", start / frames)
+            progress("tracks", (start + len(block)) / frames)
         tracks = [voice.track for voice in voices if voice.track]
         files = tuple(track.close() for track in tracks)
     return Rendering(

@@ -30,6 +30,7 @@ from .exemplars import (
     shares,
     spread,
 )
+from .parallel import MOST_WORKERS
 from .spectra import Signal
 from .tracks import Spans, subtract, union
 from .types import OverlapSpan, Turn
@@ -67,7 +68,7 @@ class Separator:
         self._voices: Memory[Exemplars] = Memory()
         self._held_out: Memory[HeldOut | None] = Memory()
         self._gains: Memory[float] = Memory()
-        self._solved: Memory[tuple[Matrix, int]] = Memory(most=2)
+        self._solved: Memory[tuple[Matrix, int]] = Memory(most=MOST_WORKERS)
 
     @cached_property
     def overlaps(self) -> tuple[Overlap, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 from typing import Protocol
 
@@ -33,3 +34,10 @@ class Diarizer(Protocol):
         own work from 0 to 1. Raises EngineError; silence gives a Diarization with no turns.
         """
         ...
+
+
+def release_pages(array: npt.NDArray[np.generic]) -> None:
+    """Hand the pages of a memory-mapped file back: touched pages count as this process's memory until then."""
+    mapping = getattr(array, "_mmap", None)
+    if isinstance(mapping, mmap.mmap):
+        mapping.madvise(mmap.MADV_DONTNEED)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-from ..base import Samples
+from ..base import Samples, release_pages
 
 SAMPLE_RATE = 16_000
 BLOCK_SECONDS = 120
@@ -26,10 +24,3 @@ def read_samples(pcm: Samples, start: int, stop: int) -> Samples:
     np.nan_to_num(inside, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     release_pages(pcm)
     return np.pad(inside, (max(-start, 0), stop - max(start, 0) - len(inside)))
-
-
-def release_pages(array: npt.NDArray[np.generic]) -> None:
-    """Hand the pages of a memory-mapped file back: touched pages count as this process's memory until then."""
-    mapping = getattr(array, "_mmap", None)
-    if isinstance(mapping, mmap.mmap):
-        mapping.madvise(mmap.MADV_DONTNEED)

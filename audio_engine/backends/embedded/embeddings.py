@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..base import Samples
+from ...parallel import ordered
+from ..base import Samples, release_pages
 from .activity import Mask, Posteriors
-from .blocks import BLOCK_SECONDS, block_ranges, release_pages
+from .blocks import block_ranges
 from .level import GainCurve
 from .mel import Mels, mel_power
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 SCALES = (120, 200)  # window lengths in mel frames of 10 ms
 GRID = 40  # frames between window centres
-BATCH = 64
+BATCH = 32  # grid points to a batch: 13 s
 DIMENSION = 256
 
 
@@ -79,18 +80,21 @@ def embed(
     if not len(centres):
         return Windows(centres, alone, np.zeros(shape, dtype=np.float16))
     vectors = np.lib.format.open_memmap(scratch / "embeddings.npy", mode="w+", dtype=np.float16, shape=shape)
-    size = BLOCK_SECONDS * 100
-    for start, stop in block_ranges(2 * len(speech), size):
-        first, last = np.searchsorted(centres, (start, stop))
-        if first == last:
-            continue
-        margin = max(SCALES)
-        mels = mel_power(pcm, gain, start - margin, stop + margin)
-        for scale, length in enumerate(SCALES):
-            starts = centres[first:last] - length // 2 - (start - margin)
-            vectors[first:last, scale] = encode(mels, starts, length, encoder, bf16)
-            report((first + (last - first) * (scale + 1) / len(SCALES)) / len(centres))
-        release_pages(vectors)
+    margin = max(SCALES)
+
+    def encode_block(block: tuple[int, int]) -> int:
+        start, stop = block
+        first, last = np.searchsorted(centres, block).tolist()
+        if first < last:
+            mels = mel_power(pcm, gain, start - margin, stop + margin)
+            for scale, length in enumerate(SCALES):
+                starts = centres[first:last] - length // 2 - (start - margin)
+                vectors[first:last, scale] = encode(mels, starts, length, encoder, bf16)
+        return last
+
+    for done in ordered(encode_block, block_ranges(2 * len(speech), BATCH * GRID)):
+        report(done / len(centres))
+    release_pages(vectors)
     return Windows(centres, alone, vectors)
 
 
@@ -100,10 +104,7 @@ def encode(
     """Embeddings of the windows mels[start : start + length], shape (windows, 256)."""
     import torch
 
-    source, result = torch.from_numpy(mels), []
-    offsets = torch.arange(length)
+    windows = np.lib.stride_tricks.sliding_window_view(mels, length, axis=0)[starts].transpose(0, 2, 1)
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
-        for first, last in block_ranges(len(starts), BATCH):
-            index = torch.from_numpy(starts[first:last])[:, None] + offsets
-            result.append(encoder(source[index]).numpy())
-    return np.concatenate(result)
+        embeddings: npt.NDArray[np.float32] = encoder(torch.from_numpy(np.ascontiguousarray(windows))).numpy()
+    return embeddings

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 SILERO_FRAME = 512  # samples
 SILERO_CONTEXT = 64
 SILERO_HIDDEN = 128
+STFT_SIZE, STFT_BINS = 256, 129
 
 State = tuple[Tensor, Tensor]
 
@@ -28,7 +29,7 @@ class SileroVad(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stft_conv = nn.Conv1d(1, 258, 256, stride=128, bias=False)
+        self.stft_basis = nn.Parameter(torch.zeros(STFT_SIZE, 2 * STFT_BINS))
         self.conv1 = nn.Conv1d(129, 128, 3, padding=1)
         self.conv2 = nn.Conv1d(128, 64, 3, stride=2, padding=1)
         self.conv3 = nn.Conv1d(64, 64, 3, stride=2, padding=1)
@@ -37,17 +38,22 @@ class SileroVad(nn.Module):
         self.final_conv = nn.Conv1d(SILERO_HIDDEN, 1, 1)
 
     def encode(self, frames: Tensor) -> Tensor:
-        spectrum = self.stft_conv(nn.functional.pad(frames.unsqueeze(1), (0, 64), mode="reflect"))
-        x = (spectrum[:, :129].square() + spectrum[:, 129:].square()).sqrt()
+        """What needs no memory of earlier frames: (n, 576) to (n, 128)."""
+        pieces = nn.functional.pad(frames, (0, STFT_SIZE // 4), mode="reflect").unfold(1, STFT_SIZE, STFT_SIZE // 2)
+        spectrum = (pieces.reshape(-1, STFT_SIZE) @ self.stft_basis).view(*pieces.shape[:2], 2 * STFT_BINS)
+        x = (spectrum[..., :STFT_BINS].square() + spectrum[..., STFT_BINS:].square()).sqrt().transpose(1, 2)
         for layer in (self.conv1, self.conv2, self.conv3, self.conv4):
             x = layer(x).relu()
         return x.squeeze(-1)
 
-    def forward(self, frames: Tensor, state: State | None = None) -> tuple[Tensor, Tensor, State]:
-        """Returns logits (n,), hidden states (n, 128) and the state to go on from."""
-        hidden, state = self.lstm(self.encode(frames).unsqueeze(1), state)
+    def recur(self, encoded: Tensor, state: State | None = None) -> tuple[Tensor, Tensor, State]:
+        """From what `encode` gives to logits (n,), hidden states (n, 128) and the state to go on from."""
+        hidden, state = self.lstm(encoded.unsqueeze(1), state)
         logits = self.final_conv(hidden.relu().permute(1, 2, 0)).flatten()
         return logits, hidden.squeeze(1), state
+
+    def forward(self, frames: Tensor, state: State | None = None) -> tuple[Tensor, Tensor, State]:
+        return self.recur(self.encode(frames), state)
 
 
 class SpeakerEncoder(nn.Module):
@@ -67,7 +73,7 @@ def load_silero(path: Path) -> SileroVad:
     """Reads the 16 kHz half of the packaged TorchScript file."""
     packaged = torch.jit.load(path, map_location="cpu")._model  # type: ignore[no-untyped-call]
     network = SileroVad()
-    network.stft_conv.weight.data.copy_(packaged.stft.forward_basis_buffer)
+    network.stft_basis.data.copy_(packaged.stft.forward_basis_buffer[:, 0].T)
     for index, layer in enumerate((network.conv1, network.conv2, network.conv3, network.conv4)):
         layer.load_state_dict(getattr(packaged.encoder, str(index)).reparam_conv.state_dict())
     network.lstm.load_state_dict({f"{name}_l0": value for name, value in packaged.decoder.rnn.state_dict().items()})
