@@ -60,6 +60,16 @@ def by_token(encoded: str, kind: type[Token] = AccessToken) -> tuple[User, Token
         raise exceptions.AuthenticationFailed("Invalid token", "invalid_credentials") from error
 
 
+def still_good(user: User, auth: APIKey | Token) -> bool:
+    """Whether what let somebody in would do so again, for connections that stay open."""
+    if isinstance(auth, APIKey):
+        return APIKey.objects.filter(pk=auth.pk, revoked_at=None, user__is_active=True).exists()
+    try:
+        return by_token(str(auth))[0] == user
+    except exceptions.AuthenticationFailed:
+        return False
+
+
 def tokens(user: User) -> dict[str, Any]:
     """The answer of auth/token."""
     refresh = RefreshToken.for_user(user)

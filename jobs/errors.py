@@ -27,6 +27,7 @@ ERRORS: dict[str, ErrorKind] = {
     "JOB_CHANGED": ErrorKind(409, "The job changed in the meantime; look at it again."),
     "JOB_HAS_NO_FILES": ErrorKind(409, "The job has no files to download."),
     "JOB_HAS_NO_RESULT": ErrorKind(409, "The job has no result; only one that succeeded has."),
+    "TOO_MANY_STREAMS": ErrorKind(429, "Too many event streams and waits are open; close one first."),
     "IDEMPOTENCY_KEY_REUSED": ErrorKind(422, "This Idempotency-Key was used for another request."),
     "IDEMPOTENCY_KEY_IN_USE": ErrorKind(409, "A request with this Idempotency-Key is still running."),
     "IDEMPOTENCY_KEY_INVALID": ErrorKind(400, "An Idempotency-Key has 1 to 255 characters."),
@@ -77,7 +78,7 @@ class JobError(Exception):
         return ERRORS[self.code].status
 
     def body(self) -> dict[str, Any]:
-        """As API clients get it: missing credits and missing things by their words alone, the rest with its code."""
-        if self.status in (402, 404):
+        """As API clients get it: what is missing or too much by its words alone, the rest with its code."""
+        if self.status in (402, 404, 429):
             return {"detail": self.message}
         return {"error_code": self.code, "message": self.message, "details": self.details}

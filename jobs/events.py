@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from . import hints
 from .models import Job, JobEvent
@@ -22,4 +22,13 @@ def next_seq() -> F:
 
 
 def after(job: Job, seq: int) -> list[JobEvent]:
-    return list(JobEvent.objects.filter(job=job, seq__gt=seq).order_by("seq"))
+    return between(job.pk, seq, job.event_seq)
+
+
+def between(job: int, after: int, newest: int) -> list[JobEvent]:
+    """What happened to the job of that primary key, to be told to somebody who saw the event `after`.
+
+    Of progress only what is as new as `newest`: whoever comes late needs no more.
+    """
+    missed = JobEvent.objects.filter(job=job, seq__gt=after).order_by("seq")
+    return list(missed.filter(Q(kind=JobEvent.Kind.STATE) | Q(seq__gte=newest)))

@@ -20,7 +20,7 @@ from channels.db import database_sync_to_async
 from django.db import DatabaseError
 from django.db.models import Q
 
-from . import hints
+from . import events, hints
 from .models import Job, JobEvent
 
 log = logging.getLogger(__name__)
@@ -59,9 +59,18 @@ class Subscription:
 
     async def news(self) -> AsyncIterator[News]:
         """Each piece of news once, in order, without end. Raises TooSlow."""
-        while not self.overrun:
-            yield await self.queue.get()
-        raise TooSlow
+        while news := await self.next():
+            yield news
+
+    async def next(self, seconds: float | None = None) -> News | None:
+        """The next piece of news, or None where none came in so many seconds. Raises TooSlow."""
+        if self.overrun:
+            raise TooSlow
+        try:
+            async with asyncio.timeout(seconds):
+                return await self.queue.get()
+        except TimeoutError:
+            return None
 
     def put(self, news: News) -> None:
         try:
@@ -149,14 +158,14 @@ async def _deliver(subscriptions: list[Subscription], rows: dict[int, JobRow]) -
             if rows[pk].seq > following.seq:
                 behind[pk].append(subscription)
     for pk, readers in behind.items():
-        events = await _read_events(rows[pk], min(reader.jobs[pk].seq for reader in readers))
+        missed = await _read_events(rows[pk], min(reader.jobs[pk].seq for reader in readers))
         for reader in readers:
-            _hand_over(reader, rows[pk], events)
+            _hand_over(reader, rows[pk], missed)
 
 
-def _hand_over(reader: Subscription, row: JobRow, events: list[JobEvent]) -> None:
+def _hand_over(reader: Subscription, row: JobRow, missed: list[JobEvent]) -> None:
     following = reader.jobs[row.pk]
-    for event in events:
+    for event in missed:
         if event.seq > following.seq:
             following.seq = event.seq
             reader.put(News(row.uuid, event, row.started_at))
@@ -173,6 +182,4 @@ def _read_jobs(pks: Iterable[int], owners: Iterable[UUID]) -> list[JobRow]:
 
 @in_own_thread
 def _read_events(row: JobRow, after: int) -> list[JobEvent]:
-    """Of progress only the newest: whoever comes late needs no more."""
-    newest = JobEvent.objects.filter(job=row.pk, seq__gt=after).order_by("seq")
-    return list(newest.filter(Q(kind=JobEvent.Kind.STATE) | Q(seq__gte=row.seq)))
+    return events.between(row.pk, after, row.seq)

@@ -16,11 +16,12 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from django.urls import path  # noqa: E402
 
 from jobs.consumers import JobConsumer, JobsConsumer  # noqa: E402
+from jobs.lingering import lingering  # noqa: E402
 from jobs.pacing import paced  # noqa: E402
 
 sockets = URLRouter(
     [path("ws/jobs/<uuid:job>/", JobConsumer.as_asgi()), path("ws/jobs/", JobsConsumer.as_asgi())],
 )
 application = ProtocolTypeRouter(
-    {"http": paced(http), "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(sockets))},
+    {"http": paced(lingering(http)), "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(sockets))},
 )

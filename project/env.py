@@ -48,6 +48,9 @@ VARIABLES: dict[str, Variable] = {
         "json", {"extraction": "5.5", "diarization": "5.5"}, "Price of one second of audio for each task, as JSON."
     ),
     "SOLOIST_RATE_LIMIT": Variable("int", 100, "Requests a minute for each key and endpoint."),
+    "SOLOIST_STREAMS_PER_ACCOUNT": Variable(
+        "int", 20, "Event streams and long waits of one account that a web process keeps open."
+    ),
     "SOLOIST_MAX_UPLOAD_MB": Variable("int", 200, "Largest file that one plain upload may carry, in MB."),
     "SOLOIST_MAX_AUDIO_SECONDS": Variable("int", 24 * 3600, "Longest recording, in seconds."),
     "SOLOIST_MAX_DOWNLOAD_MB": Variable("int", 1024, "Largest file fetched from a URL, in MB."),

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tests import processes
 
 START_SECONDS = 60
+CONSOLE = """
+import json, sys
+import django
+django.setup()
+names = {}
+for line in sys.stdin:
+    names["told"] = None
+    exec(json.loads(line), names)
+    print(json.dumps(names["told"]), flush=True)
+"""
 
 
 class Soloist:
@@ -49,6 +62,10 @@ class Soloist:
         )
         assert done.returncode == 0, f"manage.py {' '.join(arguments)}:\n{done.stderr}"
         return done.stdout
+
+    def console(self) -> Console:
+        """A process beside the server's own, on the same database and files."""
+        return Console(self.environment)
 
     def account(self, email: str, *, credits: int = 1_000_000) -> str:
         """Make an account; returns the secret of its API key."""
@@ -99,3 +116,29 @@ class Soloist:
         return processes.start(
             sys.executable, *arguments, log=self.log, cwd=processes.ROOT, env=self.environment, start_new_session=True
         )
+
+
+class Console:
+    """Runs what it is told in one process, line by line, as staff at `manage.py shell` would."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", CONSOLE],
+            cwd=processes.ROOT,
+            env={**environment, "PYTHONPATH": str(processes.ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=processes.die_with_tests,
+        )
+
+    def run(self, program: str) -> Any:
+        """What the program calls `told` at its end; must be JSON."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(json.dumps(textwrap.dedent(program)) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def close(self) -> None:
+        self.process.communicate()

@@ -159,6 +159,7 @@ class JobItemBody(Body):
     status = s.ChoiceField(STATUSES)
     stage = _text("What a running job is at.", allow_null=True)
     progress = _whole("0 to 100.")
+    version = _text("Changes with the job; what to say as `after` or `Last-Event-ID`.")
     created_at = s.DateTimeField()
     started_at = s.DateTimeField(allow_null=True)
     completed_at = s.DateTimeField(allow_null=True)

@@ -2,25 +2,55 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from jobs import exports
+from jobs.errors import JobError
+from jobs.lingering import linger
+from jobs.models import Job
 
-from . import own_schema, render, schema
+from . import events, own_schema, render, schema
 from .problems import OwnView
-from .serializers import ExportQuery
-from .speaker import own_job
+from .serializers import ExportQuery, WaitQuery
+from .speaker import answer, own_job
 
 
 class AnyJob(APIView):
     @schema.GET_ANY
-    def get(self, request: Request, job_id: int) -> Response:
-        return Response(render.job(own_job(request.user, job_id), request))
+    def get(self, request: Request, job_id: int) -> HttpResponseBase:
+        query = WaitQuery(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        job = own_job(request.user, job_id)
+        seen = _seen(query.validated_data.get("after"), job)
+        seconds = query.validated_data["wait"]
+        if not seconds or job.finished or job.event_seq > seen:
+            return answer(job, request)
+        rest = events.when_changed(job, seen, seconds, partial(_now, request, job))
+        if not linger(request._request, request.user.pk, rest):
+            return answer(job, request)
+        return HttpResponse(content_type="application/json")
+
+
+def _seen(version: str | None, job: Job) -> int:
+    if version is None:
+        return job.event_seq
+    seq = render.seq_of(version, job)
+    if seq is None:
+        raise ValidationError({"after": "This is not the version of a job."})
+    return seq
+
+
+def _now(request: Request, job: Job) -> render.Body:
+    """The job as it is now; as it was where it has been deleted meanwhile, which the next request will say."""
+    with suppress(JobError):
+        job = own_job(request.user, job.number)
+    return render.job(job, request)
 
 
 class Export(OwnView):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
 from audio_engine.exports import FORMATS
 from jobs.errors import ERRORS
@@ -54,6 +54,20 @@ EXPORT = extend_schema(
     parameters=[ExportQuery],
     responses=answers(OpenApiResponse(OpenApiTypes.STR, "The file"), 404, 409, 422, content_type="text/plain")
     | {(200, its.content_type.partition(";")[0]): OpenApiTypes.STR for its in FORMATS.values()},
+)
+EVENTS = extend_schema(
+    operation_id="follow_job",
+    summary="What happens to a job, as it happens",
+    description="Server-Sent Events: `state` and `progress` with the job's version as their id, `deleted` at the end "
+    "of a job that is removed. What happened after the version that Last-Event-ID names comes first. The stream ends "
+    "when the job does; who asks again then gets a 204, at which an EventSource stops. A comment every 15 seconds is a "
+    "sign of life.",
+    tags=["Jobs"],
+    parameters=[
+        OpenApiParameter("Last-Event-ID", str, OpenApiParameter.HEADER, description="The last id that was received.")
+    ],
+    responses=answers(OpenApiResponse(OpenApiTypes.STR, "The events"), 404, content_type="text/event-stream")
+    | {204: OpenApiResponse(description="The job has ended and all of it was told.")},
 )
 PROBLEM = extend_schema(
     operation_id="get_problem",

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 from audio_engine.formats import speaker_label
 from jobs import downloads
-from jobs.models import Job, Media, Track
+from jobs.models import Job, JobEvent, Media, Track
 
 Body = dict[str, Any]
 Status = Job.Status
@@ -48,6 +48,7 @@ def summary(job: Job, tracks: list[Track]) -> Body:
         "status": STATUS_WORDS[job.status],
         "stage": job.stage or None,
         "progress": int(job.progress * 100),
+        "version": version(job, job.event_seq),
         "created_at": moment(job.created_at),
         "started_at": moment(job.started_at),
         "completed_at": moment(job.finished_at),
@@ -68,6 +69,29 @@ def summary(job: Job, tracks: list[Track]) -> Body:
 def label(job: Job, speaker: int) -> str:
     """AudioPod writes SPEAKER_0 in extractions and SPEAKER_00 in diarizations."""
     return f"SPEAKER_{speaker}" if job.task == "extraction" else speaker_label(speaker)
+
+
+def version(job: Job, seq: int) -> str:
+    """Names what a job was like after one of its events. A retry, whose events are counted anew, has others."""
+    return f"{job.pk}.{seq}"
+
+
+def seq_of(version: str, job: Job) -> int | None:
+    """The event that a version names, 0 for one of an earlier run. None for what is no version."""
+    run, _, seq = version.partition(".")
+    if not (run.isdecimal() and seq.isdecimal() and len(version) < 40):
+        return None
+    return min(int(seq), job.event_seq) if int(run) == job.pk else 0
+
+
+def event(job: Job, event: JobEvent) -> Body:
+    told = {"id": job.number, "task_id": str(job.uuid), "version": version(job, event.seq)}
+    if event.kind == JobEvent.Kind.PROGRESS:
+        at = {"stage": event.data["stage"] or None, "progress": int(event.data["progress"] * 100)}
+        return told | {"status": "PROCESSING"} | at
+    errors = {name: event.data.get(name) for name in ("error_code", "error_message")}
+    status = event.data["status"]
+    return told | {"status": STATUS_WORDS[status], "finished": status in Job.TERMINAL} | errors
 
 
 def _result(job: Job, tracks: list[Track], request: Request) -> Body:

@@ -8,7 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
 from .bodies import DetailBody, ErrorBody, JobBody, JobsBody
-from .serializers import DiarizeSerializer, ExtractSerializer, JobsQuery
+from .serializers import DiarizeSerializer, ExtractSerializer, JobsQuery, WaitQuery
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded", "application/json")
 QUERY_OPTIONS = ("num_speakers", "min_speakers", "max_speakers")
@@ -27,6 +27,7 @@ CREATED = {
     "job_type": "extraction",
     "status": "PENDING",
     "progress": 0,
+    "version": "123.2",
     "created_at": "2026-01-15T10:30:00.000Z",
     "user_id": "550e8400-e29b-41d4-a716-446655440000",
     "task_id": "0b7c2f0e-4c53-4c0a-9f0e-5f2f5b9a7f11",
@@ -137,14 +138,25 @@ LIST = extend_schema(
 )
 
 
-def _get(name: str, summary: str) -> Any:
+AGAIN = OpenApiParameter(
+    "Retry-After", int, OpenApiParameter.HEADER, description="Seconds; while the job goes on.", response=[200]
+)
+
+
+def _get(name: str, summary: str, *parameters: Any, refusals: tuple[int, ...] = (404,)) -> Any:
     return extend_schema(
-        operation_id=name, summary=summary, tags=["Jobs"], responses=answers(_job("The job", COMPLETED), 404)
+        operation_id=name,
+        summary=summary,
+        tags=["Jobs"],
+        parameters=[AGAIN, *parameters],
+        responses=answers(_job("The job", COMPLETED), *refusals),
     )
 
 
 GET = _get("get_job", "A job, with its result and fresh download links when it is done")
-GET_ANY = _get("get_any_job", "The same job at the address that waiting SDKs poll")
+GET_ANY = _get(
+    "get_any_job", "The same job at the address that waiting SDKs poll, once it changes", WaitQuery, refusals=(404, 422)
+)
 DELETE = extend_schema(
     operation_id="delete_job",
     summary="Remove a job, its recording and its files; one under way is canceled",

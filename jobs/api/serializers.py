@@ -13,6 +13,7 @@ from jobs.options import MOST_SPEAKERS
 from .render import STATUSES
 
 MOST_JOBS_A_PAGE = 100
+LONGEST_WAIT = 60
 
 
 def _count(meaning: str) -> serializers.IntegerField:
@@ -61,3 +62,15 @@ class JobsQuery(serializers.Serializer[Any]):
 
 class ExportQuery(serializers.Serializer[Any]):
     format = serializers.ChoiceField([(name, its.meaning) for name, its in FORMATS.items()])
+
+
+class WaitQuery(serializers.Serializer[Any]):
+    wait = serializers.IntegerField(
+        default=0,
+        min_value=0,
+        max_value=LONGEST_WAIT,
+        help_text="Seconds to wait for a change, if there is none yet. Progress alone ends a wait after a second.",
+    )
+    after = serializers.CharField(
+        required=False, help_text="The `version` that is known already; the one at the request's time if left out."
+    )

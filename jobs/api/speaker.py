@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.models import BigIntegerField, Q, QuerySet
 from django.http import StreamingHttpResponse
+from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -19,6 +20,7 @@ from . import render, schema
 from .serializers import DiarizeSerializer, ExtractSerializer, JobsQuery
 from .submission import submit
 
+LONGEST_PAUSE = 15  # seconds
 LARGEST_ID = BigIntegerField.MAX_BIGINT  # SQLite's driver refuses larger numbers
 
 
@@ -29,6 +31,15 @@ def own_job(user: User, job_id: int) -> Job:
     if job is None:
         raise JobError("JOB_NOT_FOUND")
     return job
+
+
+def answer(job: Job, request: Request) -> Response:
+    """A job, and while it goes on a hint when to ask again: after about a tenth of the time it has taken so far."""
+    if job.finished:
+        return Response(render.job(job, request))
+    taken = timezone.now() - (job.started_at or job.queued_at or job.created_at)
+    pause = min(max(1, round(taken.total_seconds() / 10)), LONGEST_PAUSE)
+    return Response(render.job(job, request), headers={"Retry-After": str(pause)})
 
 
 class Extract(APIView):
@@ -67,7 +78,7 @@ class Jobs(APIView):
 class JobDetail(APIView):
     @schema.GET
     def get(self, request: Request, job_id: int) -> Response:
-        return Response(render.job(own_job(request.user, job_id), request))
+        return answer(own_job(request.user, job_id), request)
 
     @schema.DELETE
     def delete(self, request: Request, job_id: int) -> Response:

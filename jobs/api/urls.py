@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import documents, jobs, problems, speaker, webhooks
+from . import documents, events, jobs, problems, speaker, webhooks
 
 urlpatterns = [
     path("speaker/extract", speaker.Extract.as_view(), name="api-extract"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("speaker/jobs/<int:job_id>/cancel", speaker.Cancel.as_view(), name="api-cancel"),
     path("speaker/jobs/<int:job_id>/download", speaker.Download.as_view(), name="api-download"),
     path("jobs/<int:job_id>", jobs.AnyJob.as_view(), name="api-job"),
+    path("jobs/<int:job_id>/events", events.Events.as_view(), name="api-events"),
     path("jobs/<int:job_id>/export", jobs.Export.as_view(), name="api-export"),
     path("webhooks/endpoints", webhooks.Endpoints.as_view(), name="api-webhooks"),
     path("webhooks/endpoints/<uuid:endpoint>", webhooks.Endpoint.as_view(), name="api-webhook"),

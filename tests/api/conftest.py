@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.serving import Console, Soloist
 
 if TYPE_CHECKING:  # settings are not chosen yet when pytest reads this
     from jobs.models import Job, Media
@@ -74,3 +76,24 @@ def diarized(media: Media, recording) -> Job:
     from tests.api.programs import succeed
 
     return succeed(lifecycle.submit(media, "diarization", JobOptions()), recording)
+
+
+@pytest.fixture(scope="session")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Soloist]:
+    """A web server without workers: jobs go on when a test says so."""
+    server = Soloist(tmp_path_factory.mktemp("web"), environment={"SOLOIST_STREAMS_PER_ACCOUNT": "12"})
+    try:
+        server.manage("migrate", "--verbosity", "0")
+        server.start_web()
+        server.wait_until_up()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def console(web: Soloist) -> Iterator[Console]:
+    """Does the worker's part for `web`."""
+    console = web.console()
+    yield console
+    console.close()

@@ -34,6 +34,7 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/speaker/jobs/{job_id}/cancel", "post"): (OWN, 200),
     ("/api/v1/speaker/jobs/{job_id}/download", "get"): (OWN, 409),
     ("/api/v1/jobs/{job_id}", "get"): (OWN, 200),
+    ("/api/v1/jobs/{job_id}/events", "get"): (OWN, 200),
     ("/api/v1/jobs/{job_id}/export", "get"): (OWN, 409),
     ("/api/v1/webhooks/endpoints", "get"): (EVERYBODYS, 200),
     ("/api/v1/webhooks/endpoints", "post"): (EVERYBODYS, 201),

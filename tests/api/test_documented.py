@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.processes import ROOT
-from tests.serving import Soloist
+from tests.serving import Console, Soloist
 
 SECTION = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -28,21 +27,8 @@ media = Media.objects.create(
     owner=User.objects.get(email="docs@example.org"), file=files.store_media(recording), name="meeting.mp3",
     bytes=1, seconds=3.0, container="wav", codec="pcm_s16le", sample_rate=16000, channels=1,
 )
-print(succeed(lifecycle.submit(media, "extraction", JobOptions()), recording).number)
+told = succeed(lifecycle.submit(media, "extraction", JobOptions()), recording).number
 """
-
-
-@pytest.fixture(scope="module")
-def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Soloist]:
-    """A web server without workers: jobs go on when a test says so."""
-    server = Soloist(tmp_path_factory.mktemp("web"))
-    try:
-        server.manage("migrate", "--verbosity", "0")
-        server.start_web()
-        server.wait_until_up()
-        yield server
-    finally:
-        server.stop()
 
 
 def examples(section: str) -> str:
@@ -51,10 +37,10 @@ def examples(section: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def run(web: Soloist, recording: Path, tmp_path_factory: pytest.TempPathFactory):
+def run(web: Soloist, console: Console, recording: Path, tmp_path_factory: pytest.TempPathFactory):
     """Runs the shell examples of a section; returns what they print and the folder they ran in."""
     key = web.account("docs@example.org")
-    job = web.manage("shell", "--no-imports", "-c", FINISHED.format(recording=str(recording))).strip()
+    job = console.run(FINISHED.format(recording=str(recording)))
 
     def of(section: str) -> tuple[str, Path]:
         folder = tmp_path_factory.mktemp("here")
@@ -79,6 +65,12 @@ def test_files_for_other_programs(run):
     told, folder = run("Files for other programs")
     assert (folder / "meeting.srt").read_text().startswith("1\n00:00:00,100 --> ")
     assert told.splitlines()[0] == "start,end,duration,speaker,confidence"
+
+
+def test_progress(run):
+    told, _ = run("Progress")
+    assert told.count("event: state") == 4 + 2
+    assert told.count('"status":"COMPLETED"') == 1
 
 
 def test_the_meaning_of_an_error(run):
