@@ -20,9 +20,9 @@ from django.utils.timesince import timesince
 from accounts.admin import ReadOnlyAdmin
 from accounts.ledger import InsufficientCredits
 
-from . import lifecycle, queue
+from . import lifecycle, queue, webhooks
 from .errors import JobError
-from .models import Job, JobEvent, Media
+from .models import Job, JobEvent, Media, WebhookDelivery, WebhookEndpoint
 
 Status = Job.Status
 Verb = Callable[..., Any]
@@ -195,6 +195,55 @@ class JobAdmin(ReadOnlyAdmin):
         shown = sorted([*changes.select_related("actor"), *progress], key=lambda event: event.seq)
         rows = ((e.seq, f"{e.created_at:%Y-%m-%d %H:%M:%S}", e.actor or "", words(e.data)) for e in shown)
         return table(("Seq", "Time (UTC)", "By", "What"), rows)
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(ReadOnlyAdmin):
+    list_display = ("url", "owner", "active", "off", "failing_since", "created_at")
+    list_filter = ("off", ("failing_since", admin.EmptyFieldListFilter), "created_at")
+    list_select_related = ("owner",)
+    search_fields = ("url", "uuid", "owner__email")
+    fields = ("uuid", "owner", "url", "events", "description", "off", "failing_since", "secret_version", "created_at")
+
+    @admin.display(boolean=True)
+    def active(self, endpoint: WebhookEndpoint) -> bool:
+        return endpoint.active
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(ReadOnlyAdmin):
+    list_display = (
+        "created_at",
+        "event_type",
+        "url",
+        "owner",
+        "state",
+        "attempts",
+        "response_status",
+        "error",
+        "due_at",
+    )
+    list_filter = ("state", "event_type", "error", "created_at")
+    list_select_related = ("owner",)
+    search_fields = ("url", "=uuid", "=event_id", "owner__email", "=job__id")
+    fields = tuple(field.name for field in WebhookDelivery._meta.fields if field.name != "id")
+    actions = ("redeliver",)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("jobs.change_webhookdelivery")
+
+    @admin.action(description="Send again", permissions=["operate"])
+    def redeliver(self, request: HttpRequest, queryset: QuerySet[WebhookDelivery]) -> None:
+        sent = 0
+        for delivery in queryset.select_related("endpoint"):
+            try:
+                webhooks.redeliver(delivery)
+            except JobError as error:
+                self.message_user(request, f"{delivery}: {error}", messages.ERROR)
+            else:
+                self.log_change(request, delivery, "Sent again.")
+                sent += 1
+        self.message_user(request, f"{sent} of the selected deliveries are sent again.")
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

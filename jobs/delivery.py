@@ -17,6 +17,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from threading import Event, Semaphore, Thread
 
+from django.conf import settings
 from django.core.mail import send_mail
 from django.db import connection, transaction
 from django.db.models import Count, F, Q, QuerySet
@@ -194,7 +195,9 @@ def _switch_off(endpoint: WebhookEndpoint, why: WebhookEndpoint.Off) -> None:
 
 
 def _tell_owner(endpoint: WebhookEndpoint, why: WebhookEndpoint.Off) -> None:
-    text = render_to_string("portal/webhook_off_mail.txt", {"endpoint": endpoint, "why": why.label})
+    text = render_to_string(
+        "portal/webhook_off_mail.txt", {"endpoint": endpoint, "why": why.label, "address": settings.PUBLIC_URL}
+    )
     send_mail("A webhook of yours was switched off", text, None, [endpoint.owner.email])
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import submission, views
+from . import submission, views, webhooks
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -21,4 +21,13 @@ urlpatterns = [
     path("jobs/<uuid:job>/cancel", views.cancel, name="job-cancel"),
     path("jobs/<uuid:job>/retry", views.retry, name="job-retry"),
     path("jobs/<uuid:job>/delete", views.delete, name="job-delete"),
+    path("account/webhooks", webhooks.endpoints, name="webhooks"),
+    path("account/webhooks/jobs", webhooks.of_jobs, name="job-webhooks"),
+    path("account/webhooks/jobs/secret", webhooks.job_secret, name="job-webhook-secret"),
+    path("account/webhooks/<uuid:endpoint>", webhooks.endpoint, name="webhook"),
+    path("account/webhooks/<uuid:endpoint>/test", webhooks.test, name="webhook-test"),
+    path("account/webhooks/<uuid:endpoint>/switch", webhooks.switch, name="webhook-switch"),
+    path("account/webhooks/<uuid:endpoint>/secret", webhooks.secret, name="webhook-secret"),
+    path("account/webhooks/<uuid:endpoint>/delete", webhooks.delete, name="webhook-delete"),
+    path("account/webhooks/deliveries/<uuid:delivery>/redeliver", webhooks.redeliver, name="webhook-redeliver"),
 ]

@@ -12,7 +12,15 @@ from accounts.models import APIKey, User
 if TYPE_CHECKING:
     from jobs.models import Job
 
-PAGES = ["/account", "/account/keys", "/account/credits", "/account/security", "/jobs"]
+PAGES = [
+    "/account",
+    "/account/keys",
+    "/account/credits",
+    "/account/security",
+    "/account/webhooks",
+    "/account/webhooks/jobs",
+    "/jobs",
+]
 pytestmark = pytest.mark.django_db
 
 

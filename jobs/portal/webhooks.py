@@ -1,0 +1,205 @@
+"""The account's pages about webhooks: endpoints, their secrets, and what was sent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.models import User
+from jobs import signatures, webhooks
+from jobs.dialling import check_address
+from jobs.errors import JobError
+from jobs.models import WebhookDelivery, WebhookEndpoint
+from jobs.wording import in_words
+
+DELIVERIES_A_PAGE = 25
+SOON = timedelta(seconds=15)
+EVENT_CHOICES = [
+    ("job.completed", "A job is done"),
+    ("job.failed", "A job failed"),
+    ("job.cancelled", "A job was canceled"),
+]
+State = WebhookDelivery.State
+
+
+class EndpointForm(forms.Form):
+    url = forms.CharField(
+        label="Address",
+        max_length=2000,
+        widget=forms.TextInput(attrs={"inputmode": "url", "placeholder": "https://example.org/hooks/soloist"}),
+        help_text="On a public server. Each event is sent there as a signed POST.",
+    )
+    description = forms.CharField(
+        required=False, max_length=200, widget=forms.TextInput(attrs={"placeholder": "What it is for"})
+    )
+    events = forms.MultipleChoiceField(
+        label="Told when",
+        choices=EVENT_CHOICES,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one event."},
+    )
+
+    def clean_url(self) -> str:
+        url = str(self.cleaned_data["url"])
+        try:
+            check_address(url)
+        except JobError as error:
+            raise ValidationError(error.message) from error
+        return url
+
+
+# --- pages
+
+
+@login_required
+@never_cache
+def endpoints(request: HttpRequest) -> HttpResponse:
+    """All endpoints; a new one's secret is in the answer to its making and nowhere else."""
+    form = EndpointForm(request.POST or None, initial={"events": [event for event, _ in EVENT_CHOICES]})
+    context: dict[str, Any] = {}
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = webhooks.create(_user(request), **form.cleaned_data)
+        except JobError as error:
+            form.add_error(None, error.message)
+        else:
+            context = {"made": made, "secret": signatures.secrets(made)[0]}
+            form = EndpointForm(initial=form.initial)
+    context |= {"form": form, "endpoints": _user(request).webhook_endpoints.all()}
+    return render(request, "portal/webhooks.html", context, status=422 if form.errors else 200)
+
+
+@login_required
+@never_cache
+def endpoint(request: HttpRequest, endpoint: UUID) -> HttpResponse:
+    found = _own(request, endpoint)
+    columns = {"url": found.url, "description": found.description, "events": found.events}
+    form = EndpointForm(request.POST or None, initial=columns)
+    if request.method == "POST" and form.is_valid():
+        webhooks.change(found, **form.cleaned_data)
+        messages.success(request, "The endpoint is saved.")
+        return redirect("webhook", found.uuid)
+    return _page(request, found, form)
+
+
+@login_required
+@require_safe
+@never_cache
+def of_jobs(request: HttpRequest) -> HttpResponse:
+    """What single jobs sent to addresses of their own."""
+    return render(request, "portal/job_webhooks.html", _log(request, _job_deliveries(request)))
+
+
+# --- what can be done there
+
+
+@login_required
+@require_POST
+def test(request: HttpRequest, endpoint: UUID) -> HttpResponse:
+    found = _own(request, endpoint)
+    try:
+        webhooks.test(found)
+    except JobError as error:
+        messages.error(request, error.message)
+    return redirect("webhook", found.uuid)
+
+
+@login_required
+@require_POST
+def switch(request: HttpRequest, endpoint: UUID) -> HttpResponse:
+    found = webhooks.change(_own(request, endpoint), active=request.POST.get("active") == "on")
+    messages.success(request, "The endpoint is switched on." if found.active else "The endpoint is switched off.")
+    return redirect("webhook", found.uuid)
+
+
+@login_required
+@require_POST
+@never_cache
+def secret(request: HttpRequest, endpoint: UUID) -> HttpResponse:
+    found = _own(request, endpoint)
+    columns = {"url": found.url, "description": found.description, "events": found.events}
+    return _page(request, found, EndpointForm(initial=columns), secret=webhooks.change_secret(found))
+
+
+@login_required
+@require_POST
+@never_cache
+def job_secret(request: HttpRequest) -> HttpResponse:
+    new = webhooks.change_secret(webhooks.job_secret(_user(request)))
+    return render(request, "portal/job_webhooks.html", _log(request, _job_deliveries(request)) | {"secret": new})
+
+
+@login_required
+@require_POST
+def delete(request: HttpRequest, endpoint: UUID) -> HttpResponse:
+    found = _own(request, endpoint)
+    webhooks.delete(found)
+    messages.success(request, f"The endpoint {found.url} is deleted.")
+    return redirect("webhooks")
+
+
+@login_required
+@require_POST
+def redeliver(request: HttpRequest, delivery: UUID) -> HttpResponse:
+    found = get_object_or_404(_user(request).webhook_deliveries.select_related("endpoint"), uuid=delivery)
+    try:
+        webhooks.redeliver(found)
+    except JobError as error:
+        messages.error(request, error.message)
+    return redirect("webhook", found.endpoint.uuid) if found.endpoint else redirect("job-webhooks")
+
+
+# --- the steps they share
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def _own(request: HttpRequest, endpoint: UUID) -> WebhookEndpoint:
+    return get_object_or_404(WebhookEndpoint, owner=_user(request), uuid=endpoint)
+
+
+def _job_deliveries(request: HttpRequest) -> QuerySet[WebhookDelivery]:
+    return _user(request).webhook_deliveries.filter(endpoint=None)
+
+
+def _page(request: HttpRequest, endpoint: WebhookEndpoint, form: EndpointForm, *, secret: str = "") -> HttpResponse:
+    context = {"endpoint": endpoint, "form": form, "secret": secret, **_log(request, endpoint.deliveries.all())}
+    return render(request, "portal/webhook.html", context, status=422 if form.errors else 200)
+
+
+def _log(request: HttpRequest, deliveries: QuerySet[WebhookDelivery]) -> dict[str, Any]:
+    """A page of the log; `lively` where it will look different in a moment."""
+    page = Paginator(deliveries.select_related("job"), DELIVERIES_A_PAGE).get_page(request.GET.get("page"))
+    soon = timezone.now() + SOON
+    lively = request.method == "GET" and any(
+        row.state == State.SENDING or (row.state == State.WAITING and row.due_at < soon) for row in page
+    )
+    return {"page": page, "rows": [(row, outcome(row)) for row in page], "lively": lively}
+
+
+def outcome(delivery: WebhookDelivery) -> str:
+    """What became of a delivery so far, in words."""
+    if delivery.state == State.DELIVERED:
+        return "Arrived"
+    if delivery.state == State.FAILED:
+        return f"Did not arrive. {delivery.error_message}"
+    if delivery.state == State.SENDING or not delivery.failures:
+        return "On its way"
+    left = max(0.0, (delivery.due_at - timezone.now()).total_seconds())
+    return f"{delivery.error_message} Tried again in {in_words(left)}."
