@@ -65,7 +65,7 @@ def _extract(options: argparse.Namespace) -> None:
 
 def _clear(folder: Path) -> None:
     """Remove what an earlier run left, which might have found more speakers."""
-    for pattern in ("speaker_*.wav", "*.rttm", "result.json"):
+    for pattern in ("speaker_*.wav", "*.rttm", "confidence.json", "result.json"):
         for path in folder.glob(pattern):
             path.unlink()
 

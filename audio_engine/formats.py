@@ -1,4 +1,4 @@
-"""Turns as RTTM, and the border's values as JSON and back. Imports nothing heavy."""
+"""Turns as RTTM, confidence and the border's values as JSON and back. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from .types import Request, Result, Turn
+from .types import CONFIDENCE_SECONDS, Request, Result, Turn
 
 Value = TypeVar("Value")
 SHORTEST = 0.001  # seconds; a turn without any length is none to those who read RTTM
+SCORES_AT_ONCE = 1 << 16
 
 
 def speaker_label(speaker: int) -> str:
@@ -24,13 +25,13 @@ def rttm(turns: Iterable[Turn], recording: str, names: Mapping[int, str] | None 
 
     `recording` names the file, `names` the speakers who are called otherwise than by their label. White space, which
     separates fields, becomes underscores; quotation marks, which some readers take for the start of one long field,
-    become apostrophes.
+    become apostrophes. A confidence becomes a probability, 0.00 to 1.00.
     """
     title = _field(recording) or "recording"
     called = {speaker: _field(name) for speaker, name in (names or {}).items()}
     return "".join(
         f"SPEAKER {title} 1 {turn.start:.3f} {max(turn.duration, SHORTEST):.3f} <NA> <NA> "
-        f"{called.get(turn.speaker) or speaker_label(turn.speaker)} <NA> <NA>\n"
+        f"{called.get(turn.speaker) or speaker_label(turn.speaker)} {_probability(turn.confidence)} <NA>\n"
         for turn in sorted(turns, key=lambda turn: (turn.start, turn.end, turn.speaker))
     )
 
@@ -38,6 +39,10 @@ def rttm(turns: Iterable[Turn], recording: str, names: Mapping[int, str] | None 
 def _field(text: str) -> str:
     field = "_".join(text.split()).replace('"', "'")
     return "" if field == "<NA>" else field  # which says that there is none
+
+
+def _probability(confidence: int | None) -> str:
+    return "<NA>" if confidence is None else f"{confidence / 100:.2f}"
 
 
 def parse_rttm(text: str) -> tuple[Turn, ...]:
@@ -55,13 +60,33 @@ def parse_rttm(text: str) -> tuple[Turn, ...]:
             start, duration, label = float(columns[3]), float(columns[4]), columns[7]
         except (IndexError, ValueError):
             raise ValueError(f"line {number} is no RTTM: {line!r}") from None
-        turns.append(Turn(start, start + duration, speakers.setdefault(label, len(speakers))))
+        speaker = speakers.setdefault(label, len(speakers))
+        turns.append(Turn(start, start + duration, speaker, _confidence(columns[8:9])))
     return tuple(turns)
+
+
+def _confidence(column: list[str]) -> int | None:
+    """The probability there, if there is one; some programs leave the column out or write other things."""
+    try:
+        probability = float(column[0])
+    except (IndexError, ValueError):
+        return None
+    return round(100 * probability) if 0 <= probability <= 1 else None
 
 
 def result_json(result: Result) -> str:
     """The text of `result.json`."""
     return json.dumps(result.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_confidence(confidence: bytes, path: Path) -> None:
+    """Write a `Diarization.confidence` as {"resolution": seconds, "score": [...]}, piece by piece."""
+    with path.open("w", encoding="ascii") as file:
+        file.write(f'{{"resolution": {CONFIDENCE_SECONDS}, "score": [')
+        for start in range(0, len(confidence), SCORES_AT_ONCE):
+            piece = confidence[start : start + SCORES_AT_ONCE]
+            file.write(("," if start else "") + ",".join(map(str, piece)))
+        file.write("]}\n")
 
 
 def result_from_json(data: Mapping[str, Any]) -> Result:

@@ -16,7 +16,7 @@ from .background import BackgroundMask
 from .decoding import Decoder
 from .downmix import write_mono
 from .errors import EngineError
-from .formats import result_json, rttm
+from .formats import result_json, rttm, write_confidence
 from .masking import Masking
 from .media import probe
 from .options import check_request
@@ -63,7 +63,7 @@ def extract(request: Request, progress: Progress = ignore_progress) -> Result:
         result = _result(request, engine.name, media, found, rendering)
         overlaps = separator.spans() if separator else ()
         result = replace(result, overlaps=overlaps, warnings=(*warnings, *result.warnings))
-        return _publish(request, result, scratch)
+        return _publish(request, result, found.confidence, scratch)
 
 
 def _decode(
@@ -116,17 +116,22 @@ def _result(request: Request, engine: str, media: MediaInfo, found: Diarization,
     )
 
 
-def _publish(request: Request, result: Result, scratch: Path) -> Result:
-    """Write RTTM and JSON and move all files to where the caller looks for them, `result.json` last."""
+def _publish(request: Request, result: Result, confidence: bytes, scratch: Path) -> Result:
+    """Write RTTM, confidence and JSON and move all files to where the caller looks for them, `result.json` last."""
     rttm_path = scratch / f"{request.task}.rttm"
     rttm_path.write_text(rttm(result.turns, request.title or request.source.stem), encoding="utf-8")
-    result = replace(result, files=(*result.files, OutputFile("rttm", rttm_path.name, rttm_path.stat().st_size)))
+    written = [OutputFile("rttm", rttm_path.name, rttm_path.stat().st_size)]
+    if confidence:
+        confidence_path = scratch / "confidence.json"
+        write_confidence(confidence, confidence_path)
+        written.append(OutputFile("confidence", confidence_path.name, confidence_path.stat().st_size))
+    result = replace(result, files=(*result.files, *written))
     json_path = scratch / "result.json"
     json_path.write_text(result_json(result), encoding="utf-8")
-    written = (*result.files, OutputFile("json", json_path.name, json_path.stat().st_size))
-    for file in written:
+    result = replace(result, files=(*result.files, OutputFile("json", json_path.name, json_path.stat().st_size)))
+    for file in result.files:
         (scratch / file.name).replace(request.output / file.name)
-    return replace(result, files=written)
+    return result
 
 
 @contextmanager

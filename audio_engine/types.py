@@ -10,11 +10,13 @@ from typing import Any, Literal, get_args
 Task = Literal["extraction", "diarization"]
 OverlapPolicy = Literal["separate", "keep", "mute"]  # what a track holds where several people speak at once
 Stage = Literal["decode", "activity", "embedding", "clustering", "resegmentation", "tracks"]
-FileKind = Literal["audio", "rttm", "json"]
+FileKind = Literal["audio", "rttm", "json", "confidence"]
 
 TASKS: tuple[Task, ...] = get_args(Task)
 OVERLAP_POLICIES: tuple[OverlapPolicy, ...] = get_args(OverlapPolicy)
 STAGES: tuple[Stage, ...] = get_args(Stage)
+
+CONFIDENCE_SECONDS = 0.02  # a frame of `Diarization.confidence`
 
 Progress = Callable[[Stage, float], None]
 """Called with a stage and the fraction of the whole work done, 0 to 1, never falling. May raise `Canceled`."""
@@ -76,7 +78,7 @@ class Turn:
     start: float
     end: float
     speaker: int
-    confidence: float | None = None  # 0 to 100
+    confidence: int | None = None  # 0 to 100, in %; None from an engine that tells none
 
     @property
     def duration(self) -> float:
@@ -85,13 +87,18 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Diarization:
-    """Who spoke when. `turns` may overlap; `exclusive` holds the same with one speaker at a time."""
+    """Who spoke when. `turns` may overlap; `exclusive` holds the same with one speaker at a time.
+
+    `confidence` holds a byte of 0 to 100 for each `CONFIDENCE_SECONDS`, silence included: the probability in % that
+    just those speak there whose turns say so. It is empty from an engine that tells none.
+    """
 
     turns: tuple[Turn, ...]
     exclusive: tuple[Turn, ...]
     speakers: int
     models: tuple[str, ...]  # "name version" of each model that took part
     warnings: tuple[str, ...] = ()
+    confidence: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

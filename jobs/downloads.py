@@ -25,6 +25,7 @@ TRACK_TYPES: dict[str, str] = {
     Track.Kind.AUDIO: "audio/wav",
     Track.Kind.RTTM: "text/plain; charset=utf-8",
     Track.Kind.JSON: "application/json",
+    Track.Kind.CONFIDENCE: "application/json",
 }
 RECORDING_TYPES: dict[str, str] = {  # by FFmpeg's name of the container
     "wav": "audio/wav",

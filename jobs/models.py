@@ -138,15 +138,16 @@ class JobEvent(models.Model):
 
 
 class Track(models.Model):
-    """A file that a job left: one speaker's audio, the RTTM or the JSON."""
+    """A file that a job left: one speaker's audio, the RTTM, the JSON or how sure the engine is of each moment."""
 
     class Kind(models.TextChoices):
         AUDIO = "audio"
         RTTM = "rttm"
         JSON = "json"
+        CONFIDENCE = "confidence"
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="tracks")
-    kind = models.CharField(max_length=5, choices=Kind.choices)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
     speaker = models.PositiveSmallIntegerField(null=True, blank=True)
     file = models.CharField(max_length=200)  # name in the default storage
     bytes = models.BigIntegerField()

@@ -113,7 +113,7 @@ class TurnBody(Body):
     start = _number("Seconds from the recording's start.")
     end = _number("Seconds.")
     speaker = _text()
-    confidence = _number("0 to 100.", allow_null=True)
+    confidence = _whole("0 to 100; null from an engine that tells none.", allow_null=True)
 
 
 class RecordingBody(Body):

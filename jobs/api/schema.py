@@ -57,7 +57,7 @@ COMPLETED = CREATED | {
     "result": {
         "num_speakers": 1,
         "speakers": [SPEAKER],
-        "timeline": [{"start": 0.0, "end": 12.5, "speaker": "SPEAKER_0", "confidence": None}],
+        "timeline": [{"start": 0.0, "end": 12.5, "speaker": "SPEAKER_0", "confidence": 93}],
         "files": [RTTM],
         "rttm_path": RTTM["path"],
         "warnings": [],

@@ -2,7 +2,7 @@
 
 const BAR = 2; // px
 const PITCH = 3;
-const SURE = 60; // confidence below which a turn is drawn paler, of 100
+const SURE = 50; // confidence below which a turn is drawn paler: it is more likely wrong than right
 
 export class Lanes {
   /** `canvases` by speaker. `view` is what the waveform above shows: {start, end} in seconds. */

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from audio_engine import formats
 from audio_engine.formats import (
     parse_rttm,
     request_from_json,
@@ -14,6 +15,7 @@ from audio_engine.formats import (
     result_from_json,
     result_json,
     rttm,
+    write_confidence,
 )
 from audio_engine.types import (
     CompactSpan,
@@ -42,6 +44,25 @@ def test_rttm_comes_back_as_it_went() -> None:
     assert parse_rttm(rttm(turns, "x")) == turns
 
 
+def test_rttm_tells_confidence_as_a_probability() -> None:
+    turns = (Turn(0.0, 1.5, 0, 87), Turn(1.5, 2.0, 1, 100), Turn(2.0, 3.0, 0))
+    assert [line.split()[8] for line in rttm(turns, "x").splitlines()] == ["0.87", "1.00", "<NA>"]
+    assert parse_rttm(rttm(turns, "x")) == turns
+
+
+@pytest.mark.parametrize("column", ["high", "-3.2", "87", "nan", "inf"])
+def test_a_confidence_of_others_that_is_no_probability_is_left_out(column: str) -> None:
+    assert parse_rttm(f"SPEAKER f 1 0 1 <NA> <NA> a {column} <NA>") == (Turn(0, 1, 0),)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 10, 11])
+def test_confidence_is_written_piece_by_piece(tmp_path: Path, frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "SCORES_AT_ONCE", 5)
+    confidence = bytes(range(90, 90 + frames))
+    write_confidence(confidence, tmp_path / "confidence.json")
+    assert json.loads((tmp_path / "confidence.json").read_text()) == {"resolution": 0.02, "score": list(confidence)}
+
+
 def test_rttm_of_others_is_read_with_its_own_labels_and_other_lines() -> None:
     text = (
         ";; comment\nSPKR-INFO f 1 <NA> <NA> <NA> unknown bob <NA>\n\n"
@@ -65,7 +86,7 @@ def test_a_result_survives_json() -> None:
         overlap="mute",
         speakers=(SpeakerStats(0, 1.0, 1.0, 1, 1.0, 0.0, None, 0.5, -20.0, None),),
         recording=RecordingStats(1.0, 4.0, 0.0),
-        turns=(Turn(0, 1, 0, 87.5),),
+        turns=(Turn(0, 1, 0, 87),),
         exclusive=(Turn(0, 1, 0),),
         files=(OutputFile("audio", "speaker_0.wav", 44, 0), OutputFile("rttm", "extraction.rttm", 3)),
         warnings=("ünclear",),

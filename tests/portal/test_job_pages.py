@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.test import Client
 
 from accounts import ledger
@@ -14,7 +17,7 @@ from accounts.models import CreditBalance, User
 from audio_engine.exports import FORMATS
 from jobs import lifecycle
 from jobs.errors import JobError
-from jobs.models import Job, Media
+from jobs.models import Job, Media, Track
 from jobs.options import JobOptions
 
 if TYPE_CHECKING:
@@ -295,6 +298,18 @@ def test_deleting_asks_first_and_then_removes_everything(alices: Client, finishe
     assert alices.post(f"/jobs/{finished.uuid}/delete")["Location"] == "/jobs"
     assert not Job.objects.exists()
     assert not Media.objects.exists()
+
+
+def test_how_sure_the_engine_is_can_be_downloaded(alices: Client, finished: Job) -> None:
+    grid = ContentFile(b'{"resolution": 0.02, "score": [97]}')
+    name = default_storage.save(f"{finished.folder()}/confidence.json", grid)
+    track = Track.objects.create(job=finished, kind=Track.Kind.CONFIDENCE, file=name, bytes=grid.size)
+    page = alices.get(f"/jobs/{finished.uuid}").content.decode()
+    assert "How sure the engine is" in page
+    link = urlsplit(alices.get(f"/jobs/{finished.uuid}/files/{track.pk}")["Location"])
+    answer = Client().get(link.path)
+    assert answer["Content-Type"] == "application/json"
+    assert json.loads(answer.getvalue()) == {"resolution": 0.02, "score": [97]}
 
 
 def test_a_hostile_name_is_only_text(alices: Client, finished: Job) -> None:
