@@ -60,7 +60,7 @@ def train(speech: Path, mixtures: int, steps: int, seed: int) -> FrameHead:
     """The head after `steps` batches of crops of so many made-up conversations between the voices of `speech`."""
     torch.set_num_threads(1)
     silero = packaged_silero()
-    voices = [read_voice(path, silero) for path in sorted(speech.iterdir()) if path.suffix in {".flac", ".wav"}]
+    voices = read_voices(speech, silero)
     if len(voices) <= max(SPEAKER_COUNTS):
         raise SystemExit(f"{speech} holds {len(voices)} recordings of a speaker; more than six are needed.")
     examples = []
@@ -76,6 +76,11 @@ def packaged_silero() -> SileroVad:
     if path is None:
         raise SystemExit(packages.missing())
     return load_silero(path)
+
+
+def read_voices(folder: Path, silero: SileroVad) -> list[Voice]:
+    """The FLAC and WAV files of `folder`, by name."""
+    return [read_voice(path, silero) for path in sorted(folder.iterdir()) if path.suffix in {".flac", ".wav"}]
 
 
 def read_voice(path: Path, silero: SileroVad) -> Voice:

@@ -67,6 +67,10 @@ def test_the_sdk_gets_each_speaker_of_the_sample_alone(soloist, sample):
         lines = httpx.get(rttm["download_url"]).text.splitlines()
         assert len(lines) == len(job["result"]["timeline"])
         assert all(line.startswith("SPEAKER ") for line in lines)
+        sure = next(file for file in job["result"]["files"] if file["type"] == "confidence")
+        grid = httpx.get(sure["download_url"]).json()
+        assert (grid["resolution"], len(grid["score"])) == (0.02, 1500)
+        assert all(0 <= turn["confidence"] <= 100 for turn in job["result"]["timeline"])
         assert sdk.speaker.get_job(job["id"])["id"] == job["id"]
         listed = sdk.speaker.list_jobs()
         assert (listed["total"], listed["items"][0]["id"]) == (1, job["id"])

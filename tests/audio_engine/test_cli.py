@@ -21,6 +21,7 @@ def test_the_packaged_sample_gives_two_speakers_on_tracks(sample: Path, tmp_path
     turns = parse_rttm((tmp_path / "extraction.rttm").read_text())
     assert {turn.speaker for turn in turns} == {0, 1}
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "confidence.json",
         "extraction.rttm",
         "result.json",
         "speaker_0.wav",
@@ -38,7 +39,7 @@ def test_a_second_run_leaves_nothing_of_the_first(
 ) -> None:
     output = tmp_path / "out"
     output.mkdir()
-    for name in ("speaker_7.wav", "extraction.rttm", "keep.txt"):
+    for name in ("speaker_7.wav", "extraction.rttm", "confidence.json", "keep.txt"):
         (output / name).touch()
     assert main(["diarize", str(recording), "--output", str(output)]) == 0
     assert sorted(path.name for path in output.iterdir()) == ["diarization.rttm", "keep.txt", "result.json"]

@@ -17,6 +17,7 @@ from . import packages
 from .activity import Mask, drop_runs, listen, runs, speech_mask
 from .blocks import block_ranges
 from .clustering import Clusters, cluster, sample_rows
+from .confidence import Evidence, Support, support, with_confidence
 from .embeddings import Windows, embed
 from .frame_features import FRAME_RATE
 from .level import frame_levels, gain_curve
@@ -72,6 +73,12 @@ class EmbeddedDiarizer:
             self._networks = Networks(load_silero(silero), FrameHead.load(), load_speaker_encoder(encoder), fast_bf16())
 
     def diarize(self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress) -> Diarization:
+        return with_confidence(*self.examine(pcm, bounds, scratch, progress))
+
+    def examine(
+        self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress
+    ) -> tuple[Diarization, Evidence]:
+        """As `diarize`, without confidence but with what it is judged by."""
         self.load()
         assert self._networks is not None
         networks = self._networks
@@ -79,14 +86,17 @@ class EmbeddedDiarizer:
         heard = listen(pcm, gain, networks.silero, networks.head, _part(progress, "activity"))
         speech = speech_mask(heard.speech)
         overlap = overlap_mask(heard.overlap, speech)
+        nobody = _silence(), Evidence(heard.speech, heard.overlap, np.zeros((len(speech), 2), dtype=np.float16))
         if not speech.any():
-            return _silence()
+            return nobody
         solo = speech * (1 - heard.overlap)
         windows = embed(pcm, gain, speech, solo, networks.encoder, networks.bf16, scratch, _part(progress, "embedding"))
+        if not len(windows):  # a syllable or two, too short to know a voice by
+            return nobody
         clusters = _clusters(windows, bounds)
         _part(progress, "clustering")(1.0)
-        first, second = _speakers(windows, clusters, speech, overlap, _part(progress, "resegmentation"))
-        return _diarization(first, second, bounds)
+        first, second, backing = _speakers(windows, clusters, speech, overlap, _part(progress, "resegmentation"))
+        return _diarization(first, second, bounds), Evidence(heard.speech, heard.overlap, backing)
 
 
 def _part(progress: Progress, stage: Stage) -> Callable[[float], None]:
@@ -101,18 +111,21 @@ def _clusters(windows: Windows, bounds: SpeakerBounds) -> Clusters:
 
 def _speakers(
     windows: Windows, clusters: Clusters, speech: Mask, overlap: Mask, report: Callable[[float], None]
-) -> tuple[Labels, Labels]:
-    """Who speaks in each 20 ms frame and who else, each of shape (frames,), NOBODY where nobody does."""
+) -> tuple[Labels, Labels, Support]:
+    """Who speaks in each 20 ms frame and who else, each of shape (frames,), NOBODY where nobody does; and how well
+    the first is supported."""
     first = np.full(len(speech), NOBODY, dtype=np.int8)
     second = first.copy()
+    backing = np.zeros((len(speech), 2), dtype=np.float16)
     for start, stop in block_ranges(len(speech), BLOCK_FRAMES):
         scores = frame_scores(windows, clusters, start, stop)
         path = viterbi(scores, CHANGE_PENALTY)
+        backing[start:stop] = support(scores, path)
         first[start:stop] = np.where(speech[start:stop], path, NOBODY)
         if len(clusters) > 1:
             second[start:stop] = np.where(overlap[start:stop], second_speakers(scores, path), NOBODY)
         report(stop / len(speech))
-    return first, second
+    return first, second, backing
 
 
 def _diarization(first: Labels, second: Labels, bounds: SpeakerBounds) -> Diarization:
