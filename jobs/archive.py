@@ -1,4 +1,4 @@
-"""All files of a job in one ZIP, made while it is sent: nothing is written, and memory stays flat."""
+"""All files of a job, or of many, in one ZIP, made while it is sent: nothing is written, and memory stays flat."""
 
 from __future__ import annotations
 
@@ -15,27 +15,44 @@ from .models import Job, Track
 from .streaming import Chunks, streamed
 
 CHUNK = 1 << 20
+Contents = Sequence[tuple[str, Job, Track]]  # name in the archive, whose and which file
 
 
 def response(request: HttpRequest, job: Job, tracks: Sequence[Track]) -> StreamingHttpResponse:
-    answer = StreamingHttpResponse(streamed(request, zipped(job, tracks)), content_type="application/zip")
-    answer["Content-Disposition"] = content_disposition_header(True, f"{Path(job.name).stem}.zip")
+    return _response(request, Path(job.name).stem, [(track.name, job, track) for track in tracks])
+
+
+def response_of_many(request: HttpRequest, jobs: Sequence[Job]) -> StreamingHttpResponse:
+    """A folder for each job."""
+    contents = [(f"{folder(job)}/{track.name}", job, track) for job in jobs for track in job.tracks.all()]
+    return _response(request, "recordings", contents)
+
+
+def folder(job: Job) -> str:
+    """What to call a job's folder on any system: no character that one of them refuses, and the number for sure."""
+    harmless = "".join("_" if char in '/\\:*?"<>|' else char for char in Path(job.name).stem)
+    return f"{job.number} {harmless[:100]}".rstrip(" .")
+
+
+def _response(request: HttpRequest, name: str, contents: Contents) -> StreamingHttpResponse:
+    answer = StreamingHttpResponse(streamed(request, zipped(contents)), content_type="application/zip")
+    answer["Content-Disposition"] = content_disposition_header(True, f"{name}.zip")
     return answer
 
 
-def zipped(job: Job, tracks: Sequence[Track]) -> Chunks:
+def zipped(contents: Contents) -> Chunks:
     sink = _Sink()
     with ZipFile(sink, "w") as archive:  # type: ignore[arg-type]  # write and flush are all it uses of a pipe
-        for track in tracks:
-            with archive.open(_entry(job, track), "w", force_zip64=True) as entry:
+        for name, job, track in contents:
+            with archive.open(_entry(name, job), "w", force_zip64=True) as entry:
                 for chunk in _chunks(track):
                     entry.write(chunk)
                     yield from sink.drain()
     yield from sink.drain()
 
 
-def _entry(job: Job, track: Track) -> ZipInfo:
-    entry = ZipInfo(track.name, localtime(job.finished_at or job.created_at).timetuple()[:6])
+def _entry(name: str, job: Job) -> ZipInfo:
+    entry = ZipInfo(name, localtime(job.finished_at or job.created_at).timetuple()[:6])
     entry.compress_type = ZIP_DEFLATED  # a track is silent wherever the others speak
     entry._compresslevel = 1  # type: ignore[attr-defined]  # public from Python 3.13 on
     entry.external_attr = 0o644 << 16

@@ -14,13 +14,14 @@ from django.utils import timezone
 from accounts import idempotency
 from accounts.models import RequestCount
 
-from . import files, lifecycle
+from . import files, ingest, lifecycle
 from .models import Job, JobEvent, Media, WebhookDelivery
 
 log = logging.getLogger(__name__)
 
 DAY = timedelta(days=1)
 SCRATCH_LIFE = 2 * DAY
+UNUSED_KEPT = ingest.UNUSED_LIFE + timedelta(hours=1)  # who takes it up in the last moment has its job by then
 
 
 def tidy() -> None:
@@ -44,8 +45,8 @@ def delete_old_jobs() -> None:
 
 
 def delete_unused_media() -> None:
-    """Recordings that came in but whose job was never made, since the server ended in between."""
-    for media in Media.objects.filter(jobs__isnull=True, created_at__lt=timezone.now() - DAY).iterator():
+    """Recordings that came in but whose job was never made: nobody asked for one, or the server ended in between."""
+    for media in Media.objects.filter(jobs__isnull=True, created_at__lt=timezone.now() - UNUSED_KEPT).iterator():
         files.delete(media.file)
         media.delete()
 

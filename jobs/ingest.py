@@ -9,11 +9,16 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
+from django.db.models import Sum
+from django.utils import timezone
 
 from accounts.models import User
 from audio_engine.types import MediaInfo
@@ -25,6 +30,8 @@ from .models import Media
 PROBE_SECONDS = 180  # a gigabyte of packets takes far less
 PROBE_MEMORY = 2 << 30  # bytes of address space, most of which is libraries
 LONGEST_NAME = 255
+UNUSED_LIFE = timedelta(hours=24)  # of a recording without a job; housekeeping removes it an hour later
+MOST_UNUSED_UPLOADS = 20  # of the largest size, for each account
 NAMELESS = "recording"
 
 
@@ -47,6 +54,35 @@ def fetch(
         with files.disk_errors():
             outbound.download(url, local, wanted=wanted, on_bytes=on_bytes)
         return _take(owner, local, name, source_url=url)
+
+
+def stored(owner: User, uuid: UUID) -> Media:
+    """A recording of the owner's, to be used. Raises JobError MEDIA_NOT_FOUND, for others' and for old unused ones too.
+
+    To be called in a transaction, before whose end nobody can remove it.
+    """
+    media = Media.objects.filter(owner=owner, uuid=uuid).select_for_update(of=("self",)).first()
+    if media is None or (media.created_at < timezone.now() - UNUSED_LIFE and not media.jobs.exists()):
+        raise JobError("MEDIA_NOT_FOUND")
+    return media
+
+
+def check_room(owner: User, size: int) -> None:
+    """Raises JobError UPLOADS_FULL where the account's unused recordings would take too much room."""
+    unused = Media.objects.filter(owner=owner, jobs=None).aggregate(bytes=Sum("bytes"))["bytes"] or 0
+    limit = MOST_UNUSED_UPLOADS * settings.MAX_UPLOAD_BYTES
+    if unused + size > limit:
+        raise JobError("UPLOADS_FULL", details={"limit_bytes": limit, "used_bytes": unused})
+
+
+def remove(owner: User, uuid: UUID) -> None:
+    """Remove a recording that no job uses. Raises JobError MEDIA_NOT_FOUND, MEDIA_IN_USE."""
+    with transaction.atomic():
+        media = stored(owner, uuid)
+        if media.jobs.exists():
+            raise JobError("MEDIA_IN_USE")
+        media.delete()
+    files.delete(media.file)
 
 
 def discard(media: Media) -> None:

@@ -60,6 +60,7 @@ class ProblemTypeBody(Body):
 
 
 class MediaBody(Body):
+    id = s.UUIDField(help_text="What a batch names the recording by.")
     duration = _number("Seconds.")
     bytes = _whole()
     container = _text()
@@ -181,6 +182,28 @@ class JobBody(JobItemBody):
     options = OptionsBody()
     error_details = s.DictField(allow_null=True)
     result = ResultBody(allow_null=True, help_text="Of a completed job.")
+
+
+class UploadBody(MediaBody):
+    name = _text()
+    expires_at = s.DateTimeField(help_text="When it is removed, unless a job uses it.")
+
+
+class ListBody(Body):
+    items = JobItemBody(many=True)
+    next_cursor = _text("For the next page; null on the last.", allow_null=True)
+
+
+class BatchResultBody(Body):
+    index = _whole("Of the item in the request.")
+    job = JobBody(required=False)
+    error = ProblemBody(required=False, help_text="Why there is no job.")
+
+
+class BatchBody(Body):
+    items = BatchResultBody(many=True)
+    accepted = _whole()
+    refused = _whole()
 
 
 class JobsBody(Body):

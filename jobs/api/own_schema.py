@@ -10,8 +10,9 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from audio_engine.exports import FORMATS
 from jobs.errors import ERRORS
 
-from .bodies import ProblemBody, ProblemTypeBody
-from .serializers import ExportQuery
+from .bodies import BatchBody, ListBody, ProblemBody, ProblemTypeBody, UploadBody
+from .schema import KEY
+from .serializers import ArchiveQuery, BatchRequest, ExportQuery, ListQuery, UploadRequest
 
 PROBLEM_TYPE = "application/problem+json"
 EXAMPLES = {
@@ -68,6 +69,48 @@ EVENTS = extend_schema(
     ],
     responses=answers(OpenApiResponse(OpenApiTypes.STR, "The events"), 404, content_type="text/event-stream")
     | {204: OpenApiResponse(description="The job has ended and all of it was told.")},
+)
+LIST = extend_schema(
+    operation_id="list_all_jobs",
+    summary="Your jobs, newest first, page by page",
+    description="A page goes on behind the one before, whatever comes meanwhile; a job that is run again keeps its "
+    "place.",
+    tags=["Jobs"],
+    parameters=[ListQuery],
+    responses=answers(ListBody, 422),
+)
+BATCH = extend_schema(
+    operation_id="submit_batch",
+    summary="Many jobs by one request",
+    description="Each item becomes a job or is refused by itself, as its result says. The price of each is held as for "
+    "one job; with an Idempotency-Key the whole is done once.",
+    tags=["Jobs"],
+    parameters=[KEY],
+    request={"application/json": BatchRequest},
+    responses=answers(BatchBody, 400, 409, 413, 415, 422),
+)
+ARCHIVE = extend_schema(
+    operation_id="download_jobs",
+    summary="All files of several jobs in one ZIP, a folder for each",
+    tags=["Jobs"],
+    parameters=[ArchiveQuery],
+    responses=answers(OpenApiTypes.BINARY, 404, 409, 422, content_type="application/zip"),
+)
+UPLOAD = extend_schema(
+    operation_id="upload_media",
+    summary="Store a recording for jobs to come",
+    tags=["Jobs"],
+    parameters=[KEY],
+    request={"multipart/form-data": UploadRequest},
+    responses={(201, "application/json"): UploadBody}
+    | {key: its for key, its in answers(UploadBody, 400, 409, 413, 415, 422).items() if key[0] != 200},
+)
+DISCARD = extend_schema(
+    operation_id="delete_media",
+    summary="Remove a recording that no job uses",
+    tags=["Jobs"],
+    responses={204: OpenApiResponse(description="Gone")}
+    | {key: its for key, its in answers(UploadBody, 404, 409).items() if key[0] != 200},
 )
 PROBLEM = extend_schema(
     operation_id="get_problem",

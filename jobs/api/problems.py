@@ -38,8 +38,8 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response:
     return Response(body, answer.status_code, headers=headers, content_type=MEDIA_TYPE)
 
 
-def problem(request: HttpRequest | Request, error: JobError) -> dict[str, Any]:
-    """`code` and `details` are ours; `errors` points to each wrong member of the body (RFC 6901)."""
+def problem(request: HttpRequest | Request, error: JobError, at: str = "") -> dict[str, Any]:
+    """`code` and `details` are ours; `errors` points to each wrong member of the body (RFC 6901), below `at`."""
     told = {
         "type": reverse("api-problem", args=[error.code]),
         "title": ERRORS[error.code].message,
@@ -49,7 +49,7 @@ def problem(request: HttpRequest | Request, error: JobError) -> dict[str, Any]:
         "code": error.code,
         "details": error.details,
     }
-    wrong = [{"pointer": pointer, "detail": rule} for pointer, rule in _wrong(error.details)]
+    wrong = [{"pointer": f"#{at}/{pointer}", "detail": rule} for pointer, rule in _wrong(error.details)]
     return told | ({"errors": wrong} if wrong else {})
 
 
@@ -77,9 +77,9 @@ def _is_ours(path: str) -> bool:
 
 def _wrong(details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for field, rule in details.get("errors", {}).items():
-        yield f"#/{field.replace('~', '~0').replace('/', '~1')}", rule
+        yield field.replace("~", "~0").replace("/", "~1"), rule
     if "rule" in details:
-        yield f"#/{details['field']}", details["rule"]
+        yield details["field"], details["rule"]
 
 
 class Problem(APIView):

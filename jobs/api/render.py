@@ -9,6 +9,7 @@ from rest_framework.request import Request
 
 from audio_engine.formats import speaker_label
 from jobs import downloads
+from jobs.ingest import UNUSED_LIFE
 from jobs.models import Job, JobEvent, Media, Track
 
 Body = dict[str, Any]
@@ -149,8 +150,14 @@ def _compact_maps(job: Job, found: Body) -> Body:
     return {"compact_maps": {label(job, int(speaker)): spans for speaker, spans in maps.items()}} if maps else {}
 
 
+def upload(media: Media) -> Body:
+    """A recording that no job uses yet."""
+    return _media(media) | {"name": media.name, "expires_at": moment(media.created_at + UNUSED_LIFE)}
+
+
 def _media(media: Media) -> Body:
     return {
+        "id": str(media.uuid),
         "duration": media.seconds,
         "bytes": media.bytes,
         "container": media.container,

@@ -14,6 +14,7 @@ from .render import STATUSES
 
 MOST_JOBS_A_PAGE = 100
 LONGEST_WAIT = 60
+MOST_JOBS_A_BATCH = 100
 
 
 def _count(meaning: str) -> serializers.IntegerField:
@@ -74,3 +75,58 @@ class WaitQuery(serializers.Serializer[Any]):
     after = serializers.CharField(
         required=False, help_text="The `version` that is known already; the one at the request's time if left out."
     )
+
+
+class ListQuery(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(STATUSES, required=False, help_text="Any case will do.")
+    job_type = serializers.ChoiceField(TASKS, required=False)
+    name = serializers.CharField(required=False, max_length=255, help_text="Part of the name, in any case.")
+    engine = serializers.CharField(
+        required=False, max_length=40, help_text="The engine that did the work, or that is asked for."
+    )
+    created_after = serializers.DateTimeField(required=False, help_text="At this moment or later, ISO 8601.")
+    created_before = serializers.DateTimeField(required=False, help_text="Before this moment, ISO 8601.")
+    cursor = serializers.CharField(required=False, max_length=100, help_text="The `next_cursor` of the page before.")
+    limit = serializers.IntegerField(default=50, min_value=1, max_value=MOST_JOBS_A_PAGE)
+
+    def to_internal_value(self, data: Any) -> Any:
+        given = {name: value for name, value in data.items() if value != ""}
+        if "status" in given:
+            given["status"] = given["status"].upper()
+        return super().to_internal_value(given)
+
+
+class BatchItem(ExtractSerializer):
+    """Each as in a request for one job; a recording is named instead of sent."""
+
+    file = None
+    media = serializers.UUIDField(required=False, help_text="Instead of a `url`: the `id` of a stored recording.")
+    job_type = serializers.ChoiceField(TASKS, default="extraction")
+
+
+class BatchSerializer(serializers.Serializer[Any]):
+    items = serializers.ListField(
+        child=serializers.JSONField(allow_null=True), min_length=1, max_length=MOST_JOBS_A_BATCH
+    )
+    defaults = serializers.DictField(default=dict, help_text="What holds for every item that does not say otherwise.")
+
+
+class BatchRequest(serializers.Serializer[Any]):
+    """BatchSerializer, for the document: items are checked one by one, so that one refuses no other."""
+
+    items = BatchItem(many=True)
+    defaults = BatchItem(required=False)
+
+
+class ArchiveQuery(serializers.Serializer[Any]):
+    ids = serializers.CharField(max_length=2000, help_text="The jobs' ids, with commas in between; up to 100.")
+
+    def validate_ids(self, text: str) -> list[int]:
+        ids = list(dict.fromkeys(part.strip() for part in text.split(",")))
+        if len(ids) > MOST_JOBS_A_BATCH or not all(part.isdecimal() and len(part) < 19 for part in ids):
+            raise serializers.ValidationError(f"Give up to {MOST_JOBS_A_BATCH} ids of jobs, as 1,2,3.")
+        return [int(part) for part in ids]
+
+
+class UploadRequest(serializers.Serializer[Any]):
+    file = serializers.FileField(help_text="An audio or video file.")

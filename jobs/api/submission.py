@@ -55,13 +55,13 @@ class Submission:
     def parameters(self) -> dict[str, Any]:
         """What makes a repetition the same request."""
         webhook_url = self.webhook.url if self.webhook else ""
-        return {"options": self.options.to_json(), "url": self.url, "file": self._digest(), "webhook_url": webhook_url}
+        file = digest(self.upload) if self.upload else ""
+        return {"options": self.options.to_json(), "url": self.url, "file": file, "webhook_url": webhook_url}
 
-    def _digest(self) -> str:
-        if self.upload is None:
-            return ""
-        with Path(self.upload.temporary_file_path()).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+
+def digest(upload: TemporaryUploadedFile) -> str:
+    with Path(upload.temporary_file_path()).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def submit(request: Request, task: str, fields: type[DiarizeSerializer]) -> Response:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import documents, events, jobs, problems, speaker, webhooks
+from . import batch, documents, events, jobs, listing, media, problems, speaker, webhooks
 
 urlpatterns = [
     path("speaker/extract", speaker.Extract.as_view(), name="api-extract"),
@@ -12,6 +12,11 @@ urlpatterns = [
     path("speaker/jobs/<int:job_id>/retry", speaker.Retry.as_view(), name="api-retry"),
     path("speaker/jobs/<int:job_id>/cancel", speaker.Cancel.as_view(), name="api-cancel"),
     path("speaker/jobs/<int:job_id>/download", speaker.Download.as_view(), name="api-download"),
+    path("media", media.Uploads.as_view(), name="api-media"),
+    path("media/<uuid:media>", media.Upload.as_view(), name="api-medium"),
+    path("jobs", listing.Listing.as_view(), name="api-list"),
+    path("jobs/batch", batch.Batch.as_view(), name="api-batch"),
+    path("jobs/archive", batch.Archive.as_view(), name="api-archive"),
     path("jobs/<int:job_id>", jobs.AnyJob.as_view(), name="api-job"),
     path("jobs/<int:job_id>/events", events.Events.as_view(), name="api-events"),
     path("jobs/<int:job_id>/export", jobs.Export.as_view(), name="api-export"),

@@ -10,7 +10,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import APIKey
 from jobs import lifecycle, webhooks
-from jobs.models import WebhookDelivery
+from jobs.models import Media, WebhookDelivery
 from tests.api.programs import Program
 
 URL = {"url": "https://example.org/a.wav"}
@@ -33,6 +33,11 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/speaker/jobs/{job_id}/retry", "post"): (OWN, 200),
     ("/api/v1/speaker/jobs/{job_id}/cancel", "post"): (OWN, 200),
     ("/api/v1/speaker/jobs/{job_id}/download", "get"): (OWN, 409),
+    ("/api/v1/media", "post"): (EVERYBODYS, 400),
+    ("/api/v1/media/{media}", "delete"): (OWN, 409),
+    ("/api/v1/jobs", "get"): (EVERYBODYS, 200),
+    ("/api/v1/jobs/batch", "post"): (EVERYBODYS, 422),
+    ("/api/v1/jobs/archive", "get"): (OWN, 409),
     ("/api/v1/jobs/{job_id}", "get"): (OWN, 200),
     ("/api/v1/jobs/{job_id}/events", "get"): (OWN, 200),
     ("/api/v1/jobs/{job_id}/export", "get"): (OWN, 409),
@@ -50,7 +55,7 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/schema", "get"): (OPEN, 200),
     ("/api/v1/docs", "get"): (OPEN, 200),
 }
-QUERIES = {"/api/v1/jobs/{job_id}/export": "?format=rttm"}
+QUERIES = {"/api/v1/jobs/{job_id}/export": "?format=rttm", "/api/v1/jobs/archive": "?ids={job_id}"}
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -83,7 +88,8 @@ def attempt(program: Program, path: str, method: str, number: int) -> int:
     body = URL if path.endswith(("extract", "diarize", "endpoints")) else {} if method in ("post", "patch") else None
     delivery = WebhookDelivery.objects.get()
     ids = {"job_id": number, "endpoint": delivery.endpoint.uuid, "delivery": delivery.uuid, "code": "JOB_NOT_FOUND"}
-    address = path.removeprefix("/api/v1/").format(**ids) + QUERIES.get(path, "")
+    ids["media"] = Media.objects.get().uuid
+    address = (path.removeprefix("/api/v1/") + QUERIES.get(path, "")).format(**ids)
     return program.send(method, address, body).status_code
 
 

@@ -67,6 +67,13 @@ def test_files_for_other_programs(run):
     assert told.splitlines()[0] == "start,end,duration,speaker,confidence"
 
 
+def test_many_jobs(run):
+    told, folder = run("Many jobs")
+    assert '"accepted":2,"refused":0' in told
+    assert told.rstrip().endswith('"next_cursor":null}')
+    assert (folder / "recordings.zip").read_bytes().startswith(b"PK")
+
+
 def test_progress(run):
     told, _ = run("Progress")
     assert told.count("event: state") == 4 + 2
