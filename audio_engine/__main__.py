@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from . import registry
 from .errors import EngineError
+from .models.offline import go_offline
 from .registry import AUTO
 from .types import OVERLAP_POLICIES, Progress, Request, Result, SpeakerBounds, SpeakerStats, Stage
 
@@ -59,8 +61,16 @@ def _extract(options: argparse.Namespace) -> None:
     )
     _clear(options.output)
     with _progress_bar() as progress, contextlib.redirect_stdout(sys.stderr):  # stdout is for the result
+        registry.prepare(options.engine)
+        go_offline()
         result = extract(request, progress)
     print((options.output / "result.json").read_text(encoding="utf-8") if options.json else _table(result))
+
+
+def _models(options: argparse.Namespace) -> None:
+    from .models import commands
+
+    commands.run(options.action, options.names, print)
 
 
 def _clear(folder: Path) -> None:
@@ -127,6 +137,8 @@ def _say_error(error: EngineError, as_json: bool) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from .models.commands import add_arguments as add_models_arguments
+
     parser = argparse.ArgumentParser(prog="python -m audio_engine", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
@@ -149,6 +161,9 @@ def _parser() -> argparse.ArgumentParser:
     extracting.add_argument("--compact", action="store_true", help="leave the silence out of the tracks")
     extracting.set_defaults(task="extraction")
     commands.add_parser("diarize", parents=[common, diarizing], help="who spoke when").set_defaults(task="diarization")
+    modelling = commands.add_parser("models", help="list, fetch or check models that no package ships")
+    modelling.set_defaults(run=_models, json=False)
+    add_models_arguments(modelling)
     return parser
 
 

@@ -5,7 +5,8 @@ Out: {"event": "ready", "pid": ..., "versions": {...}} once; then for each reque
      {"id": 1, "event": "progress", "stage": ..., "fraction": ...}, and one of {"id": 1, "event": "result", "result":
      {...}} and {"id": 1, "event": "error", "code": ..., "message": ..., "permanent": ..., "details": {...}}.
 
-The process is disposable: it ends at SIGTERM, when stdin closes and when its parent dies, whatever it is doing.
+The process is disposable: it ends at SIGTERM, when stdin closes and when its parent dies, whatever it is doing. It
+uses no network. Models that nobody needed for the time of --idle are unloaded; the next request loads them anew.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from typing import Any, TextIO
 from . import registry
 from .errors import EngineError
 from .formats import request_from_json
+from .models.offline import go_offline
 from .types import Stage
 
 log = logging.getLogger("audio_engine.server")
@@ -47,6 +49,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s engine %(levelname)s %(message)s")
     die_with_parent(options.parent)
     limit_resources(options.memory)
+    go_offline()
     send = _sender(events)
     requests = read_requests()
     for name in options.preload:
@@ -56,7 +59,17 @@ def main() -> None:
             log.warning("%s is not preloaded: %s", name, error)
     send({"event": "ready", "pid": os.getpid(), "versions": versions()})
     while True:
-        send(answer(requests.get(), send))
+        send(answer(next_request(requests, options.idle), send))
+
+
+def next_request(requests: queue.SimpleQueue[dict[str, Any]], idle: float | None) -> dict[str, Any]:
+    """Wait for the next request, with unloaded models after `idle` seconds."""
+    try:
+        return requests.get(timeout=idle)
+    except queue.Empty:
+        registry.unload()
+        log.info("Nobody needed the models for %.0f s; they are unloaded.", idle)
+        return requests.get()
 
 
 def answer(message: Mapping[str, Any], send: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
@@ -151,7 +164,7 @@ def limit_resources(memory: int | None) -> None:
 def versions() -> dict[str, str]:
     """Of the packages whose versions decide what comes out."""
     found = {}
-    for package in ("soloist", "av", "numpy", "torch"):
+    for package in ("soloist", "av", "numpy", "torch", "pyannote.audio"):
         with contextlib.suppress(PackageNotFoundError):
             found[package] = version(package)
     return found
@@ -161,6 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m audio_engine.server", description=__doc__)
     parser.add_argument("--preload", action="append", default=[], metavar="ENGINE", help="load an engine at the start")
     parser.add_argument("--memory", type=int, metavar="BYTES", help="limit the address space")
+    parser.add_argument("--idle", type=float, metavar="SECONDS", help="unload models that nobody needed for so long")
     parser.add_argument("--parent", type=int, metavar="PID", help="end at once where this is not the parent")
     return parser
 

@@ -22,6 +22,10 @@ Progress = Callable[[Stage, float], None]
 """Called with a stage and the fraction of the whole work done, 0 to 1, never falling. May raise `Canceled`."""
 
 
+Voiceprint = tuple[float, ...]
+"""A speaker's embedding. Comparable, by cosine, only with those of the same models."""
+
+
 @dataclass(frozen=True, slots=True)
 class SpeakerBounds:
     """How many speakers the caller expects. `exact` excludes the other two."""
@@ -99,6 +103,7 @@ class Diarization:
     models: tuple[str, ...]  # "name version" of each model that took part
     warnings: tuple[str, ...] = ()
     confidence: bytes = b""
+    voiceprints: tuple[Voiceprint | None, ...] = ()  # by speaker, where the backend makes them; None: too little
 
 
 @dataclass(frozen=True, slots=True)

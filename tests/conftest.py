@@ -38,6 +38,9 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
     config.stash[DATA_DIR] = Path(tempfile.mkdtemp(prefix="soloist-tests-"))
     os.environ["SOLOIST_DATA_DIR"] = str(config.stash[DATA_DIR])
+    os.environ["HF_HOME"] = str(config.stash[DATA_DIR] / "huggingface")  # whoever runs the tests may have models
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ.pop("HF_TOKEN", None)
     if "PYTEST_XDIST_WORKER" not in os.environ:  # they inherit what the controller chose
         os.environ["DATABASE_URL"] = database_url(config)
     os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from abc import abstractmethod
 from pathlib import Path
 from typing import Protocol
 
@@ -19,21 +20,33 @@ class Diarizer(Protocol):
 
     name: str
 
+    @abstractmethod
     def missing(self) -> str | None:
-        """What keeps this backend from running here and how to get it; None when it can run. Imports nothing heavy."""
-        ...
+        """What keeps this backend from running here and how to get it; None when it can run, if need be after
+        `prepare`. Imports nothing heavy.
+        """
 
+    def suits(self) -> bool:
+        """Whether `auto` may take it on this machine where nothing is missing. Imports nothing heavy."""
+        return True
+
+    def prepare(self) -> None:
+        """Fetch what may be fetched and is not here yet: nothing else of a backend uses the network, and it is called
+        where the network may be used. Raises EngineError ENGINE_UNAVAILABLE.
+        """
+        return
+
+    @abstractmethod
     def load(self) -> None:
         """Read the models into memory. Raises EngineError ENGINE_UNAVAILABLE."""
-        ...
 
+    @abstractmethod
     def diarize(self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress) -> Diarization:
         """Find the turns in `pcm`: shape (samples,), float32, 16 kHz mono, usually memory-mapped, full scale 1.0.
 
         `scratch` takes temporary files. Reports the stages from `activity` to `resegmentation`, with fractions of its
         own work from 0 to 1. Raises EngineError; silence gives a Diarization with no turns.
         """
-        ...
 
 
 def release_pages(array: npt.NDArray[np.generic]) -> None:

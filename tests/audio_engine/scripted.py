@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from audio_engine.backends.base import Samples
+from audio_engine.backends.base import Diarizer, Samples
 from audio_engine.errors import EngineError
 from audio_engine.types import Diarization, Progress, SpeakerBounds, Turn
 
 PATH = "tests.audio_engine.scripted:ScriptedDiarizer"
 
 
-class ScriptedDiarizer:
+class ScriptedDiarizer(Diarizer):
     """Two speakers take turns of one second that overlap by a fifth; none where the signal is silent."""
 
     name = "scripted"

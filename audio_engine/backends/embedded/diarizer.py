@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ...errors import EngineError
 from ...types import Diarization, Progress, SpeakerBounds, Stage, Turn
-from ..base import Samples
+from ..base import Diarizer, Samples
 from . import packages
 from .activity import Mask, drop_runs, listen, runs, speech_mask
 from .blocks import block_ranges
@@ -50,7 +50,7 @@ class Networks:
     bf16: bool
 
 
-class EmbeddedDiarizer:
+class EmbeddedDiarizer(Diarizer):
     """Diarization with silero-vad and the GE2E speaker encoder. Two runs on the same samples give the same result."""
 
     name = "embedded"

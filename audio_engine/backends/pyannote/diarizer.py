@@ -1,0 +1,120 @@
+"""A pyannote.audio pipeline as a backend: what it needs, when it is worth it, and how it is run."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import EngineError
+from ...hardware import accelerator
+from ...models import MODELS, locate
+from ...models.catalogue import needed_by
+from ...models.offline import go_offline
+from ...models.store import absent, fetchable, refusal
+from ...types import Diarization, Progress, SpeakerBounds, Stage
+from ..base import Diarizer, Samples
+
+if TYPE_CHECKING:
+    from .pipelines import ExactSpeakerDiarization
+
+SAMPLE_RATE = 16_000
+# pyannote's steps as ours, each with the shares of the whole work between which it runs.
+STEPS: dict[str, tuple[Stage, float, float]] = {
+    "segmentation": ("activity", 0.0, 0.15),
+    "speaker_counting": ("activity", 0.15, 0.15),
+    "embeddings": ("embedding", 0.15, 0.95),
+    "discrete_diarization": ("resegmentation", 0.95, 1.0),
+}
+
+
+class PyannoteDiarizer(Diarizer):
+    """One of pyannote.audio's pipelines, of the model `model` in the catalogue. Two runs give the same result.
+
+    `exact` has pyannote.audio do all of the work itself, for comparison; `recommended` lets `auto` take it where there
+    is a GPU.
+    """
+
+    def __init__(self, name: str, model: str, *, exact: bool = False, recommended: bool = False) -> None:
+        self.name = name
+        self._model = MODELS[model]
+        self._exact, self._recommended = exact, recommended
+        self._pipeline: ExactSpeakerDiarization | None = None
+
+    def missing(self) -> str | None:
+        for module, package in (("torch", "torch"), ("pyannote.audio", "pyannote.audio")):
+            if not _installed(module):
+                return f"The package {package} is not installed: pip install {package}"
+        for model in absent(needed_by(self.name)):
+            if refused := refusal(model):
+                return f"{refused} Then: python manage.py models fetch {self.name}"
+            if not fetchable():
+                return (
+                    f"The weights of {model.repository} are not on this machine. Accept the conditions at {model.page}"
+                    f", set HF_TOKEN and run: python manage.py models fetch {self.name}. Or copy the folder "
+                    f"{model.name} of another installation's models folder into this one's."
+                )
+        return None
+
+    def suits(self) -> bool:
+        return self._recommended and accelerator() is not None
+
+    def prepare(self) -> None:
+        from ...models.fetching import fetch
+
+        for model in absent(needed_by(self.name)):
+            fetch(model)
+
+    def load(self) -> None:
+        if self._pipeline is not None:
+            return
+        go_offline()
+        if reason := self.missing():
+            raise EngineError("ENGINE_UNAVAILABLE", reason, details={"engine": self.name})
+        with warnings.catch_warnings():  # of its optional parts, which are not used here
+            warnings.simplefilter("ignore")
+            from .loading import load_pipeline
+
+            self._pipeline = load_pipeline(self._model, exact=self._exact)
+
+    def diarize(
+        self,
+        pcm: Samples,
+        bounds: SpeakerBounds,
+        scratch: Path,  # noqa: ARG002
+        progress: Progress,
+    ) -> Diarization:
+        self.load()
+        assert self._pipeline is not None
+        from .turns import diarization
+
+        with warnings.catch_warnings():  # what they say of bounds we say ourselves
+            warnings.simplefilter("ignore")
+            output = self._pipeline.run(pcm, SAMPLE_RATE, bounds, _hook(progress))
+        return diarization(output, bounds, self._versions())
+
+    def _versions(self) -> tuple[str, ...]:
+        found = [(model, locate(model)) for model in needed_by(self.name)]
+        named = (f"{model.name} {stored.revision[:8]}".strip() for model, stored in found if stored)
+        return (*named, f"pyannote.audio {version('pyannote.audio')}")
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # the package around it
+        return False
+
+
+def _hook(progress: Progress) -> Callable[..., None]:
+    """What pyannote's pipelines call with a step's name, what it made, and how far it is. May raise `Canceled`."""
+
+    def report(step: str, _artefact: Any, *, completed: int = 1, total: int = 1, **_: Any) -> None:
+        if step in STEPS:
+            stage, start, stop = STEPS[step]
+            progress(stage, start + (stop - start) * min(1.0, completed / max(1, total)))
+
+    return report

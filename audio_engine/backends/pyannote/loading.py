@@ -1,0 +1,96 @@
+"""From a model's folder to a pipeline on the best device, without the network."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from pyannote.audio import Pipeline
+from pyannote.audio.core.plda import PLDA
+
+from ...errors import EngineError
+from ...models import MODELS, Model, locate
+from .pipelines import ExactSpeakerDiarization, FastSpeakerDiarization
+
+log = logging.getLogger(__name__)
+
+SUBFOLDER = "$model/"
+# Windows at once. On a GPU more is no faster and takes memory; on a CPU more is slower.
+GPU_BATCH, CPU_BATCH = 32, 4
+
+
+def load_pipeline(model: Model, *, exact: bool) -> ExactSpeakerDiarization:
+    """The pipeline whose configuration is in the folder of `model`, on a GPU if one works.
+
+    Raises EngineError ENGINE_UNAVAILABLE where files are missing, damaged or not what they should be.
+    """
+    stored = locate(model)
+    assert stored is not None
+    kind = ExactSpeakerDiarization if exact else FastSpeakerDiarization
+    try:
+        pipeline: ExactSpeakerDiarization = Pipeline.from_pretrained(configuration(stored.folder, kind))
+    except Exception as error:  # each library that reads a part of it raises what it likes
+        raise _unusable(model, error) from error
+    _place(pipeline)
+    if not exact:
+        gpu = pipeline.device.type != "cpu"
+        pipeline.segmentation_batch_size = pipeline.embedding_batch_size = GPU_BATCH if gpu else CPU_BATCH
+    return pipeline
+
+
+def configuration(folder: Path, kind: type[ExactSpeakerDiarization]) -> dict[str, Any]:
+    """`config.yaml` of `folder`, with `kind` in place of its class and folders in place of the hub's names."""
+    written: dict[str, Any] = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    pipeline = written["pipeline"]
+    pipeline["name"] = f"{kind.__module__}.{kind.__qualname__}"
+    pipeline["params"] = {name: _local(value, folder) for name, value in pipeline["params"].items()}
+    # Versions before 4 have none and their clustering uses none; pyannote.audio 4 would fetch community-1's.
+    pipeline["params"].setdefault("plda", PLDA.__new__(PLDA))
+    return written
+
+
+def _local(value: Any, folder: Path) -> Any:
+    """A part of the pipeline as a local checkpoint, where `value` names one; else `value` itself."""
+    if not isinstance(value, str):
+        return value
+    if value.startswith(SUBFOLDER):
+        subfolder, _, _ = value.removeprefix(SUBFOLDER).partition("@")
+        return {"checkpoint": str(folder), "subfolder": subfolder}
+    for model in MODELS.values():
+        if model.repository == value.partition("@")[0]:
+            stored = locate(model)
+            if stored is None:
+                raise FileNotFoundError(f"{model.repository}, a part of it, is not here")
+            return {"checkpoint": str(stored.folder)}
+    return value
+
+
+def _place(pipeline: ExactSpeakerDiarization) -> None:
+    device = best_device()
+    try:
+        pipeline.to(device)
+        pipeline.try_networks()
+    except Exception as error:  # a driver that is too old, a GPU without kernels, an operation that MPS lacks
+        if device.type == "cpu":
+            raise
+        log.warning("%s cannot be used, so the CPU is: %s", device, error)
+        pipeline.to(torch.device("cpu"))
+
+
+def best_device() -> torch.device:
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def _unusable(model: Model, error: Exception) -> EngineError:
+    log.error("%s cannot be loaded", model.name, exc_info=error)
+    return EngineError(
+        "ENGINE_UNAVAILABLE",
+        f"The files of {model.name} on this machine cannot be loaded ({type(error).__name__}). Look at them with: "
+        f"python manage.py models check {model.name}. Fetch them anew with: python manage.py models fetch {model.name}",
+        details={"model": model.repository},
+    )

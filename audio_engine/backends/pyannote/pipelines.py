@@ -1,0 +1,220 @@
+"""pyannote.audio's speaker diarization, made to fit into memory; and the same with less work."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pyannote.audio import Inference
+from pyannote.audio.pipelines import SpeakerDiarization
+from pyannote.audio.pipelines.speaker_diarization import DiarizeOutput
+from pyannote.audio.pipelines.speaker_verification import PyannoteAudioPretrainedSpeakerEmbedding
+from pyannote.core import SlidingWindow, SlidingWindowFeature
+
+from ...types import SpeakerBounds
+from ..base import Samples
+from .batching import Outputs, Windows, WithinMemory, batches
+from .clustering import MOST_EMBEDDINGS, RestrainedAgglomerative, RestrainedVBx
+
+SEED = 0
+Hook = Callable[..., None] | None
+
+
+class FrugalInference(Inference):
+    """Segmentation that goes on with smaller batches where memory runs out."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._within_memory = WithinMemory(super().infer)
+
+    def infer(self, chunks: torch.Tensor) -> Outputs:
+        return self._within_memory(chunks)
+
+
+class FrugalEmbedding(PyannoteAudioPretrainedSpeakerEmbedding):
+    """Speaker embedding that goes on with smaller batches where memory runs out."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._within_memory = WithinMemory(super().__call__)
+
+    def __call__(self, waveforms: torch.Tensor, masks: torch.Tensor | None = None) -> Outputs:
+        return self._within_memory(waveforms) if masks is None else self._within_memory(waveforms, masks)
+
+
+class ExactSpeakerDiarization(SpeakerDiarization):
+    """pyannote.audio's own pipeline: it differs from it only where that would fail, for want of memory or because more
+    speakers are asked for than there is speech of.
+    """
+
+    most_embeddings: int | None = None
+    _segmentation: Inference
+    _embedding: Any
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        inference = self._segmentation
+        self._segmentation = FrugalInference(
+            inference.model,
+            duration=inference.duration,
+            step=inference.step,
+            skip_aggregation=True,
+            batch_size=inference.batch_size,
+        )
+        if isinstance(self._embedding, PyannoteAudioPretrainedSpeakerEmbedding):
+            self._embedding = FrugalEmbedding(self._embedding.model_)
+        if self.klustering == "VBxClustering":
+            self.clustering = RestrainedVBx(self._plda, metric=self._embedding.metric)
+        elif self.klustering == "AgglomerativeClustering":
+            self.clustering = RestrainedAgglomerative(metric=self._embedding.metric)
+        self.clustering.most = self.most_embeddings
+
+    def run(self, pcm: Samples, sample_rate: int, bounds: SpeakerBounds, hook: Hook) -> DiarizeOutput:
+        """Who spoke when in `pcm`, shape (samples,), which is not copied. The same each time."""
+        torch.manual_seed(SEED)
+        np.random.seed(SEED)
+        file = {"waveform": torch.from_numpy(pcm)[None], "sample_rate": sample_rate, "uri": "recording"}
+        return self(
+            file,
+            num_speakers=bounds.exact,
+            min_speakers=bounds.minimum,
+            max_speakers=bounds.maximum,
+            hook=hook,
+        )
+
+    def try_networks(self) -> None:
+        """Raises what the device raises that cannot run them."""
+        inference = self._segmentation
+        silence = torch.zeros((1, 1, inference.model.audio.get_num_samples(inference.duration)))
+        frames = inference.infer(silence).shape[1]
+        self._embedding(silence, masks=torch.ones((1, frames)))
+        _ = self._embedding.min_num_samples  # found by trial, kept from now on
+
+
+class FastSpeakerDiarization(ExactSpeakerDiarization):
+    """The same results from less work: the embedding network hears each window once for all of its speakers, and no
+    window in which nobody speaks; batches have one shape; memory does not grow with the number of speakers times the
+    length.
+    """
+
+    most_embeddings = MOST_EMBEDDINGS
+
+    def get_segmentations(self, file: Any, hook: Hook = None) -> SlidingWindowFeature:
+        inference = self._segmentation
+        windows = self._windows(file)
+        outputs: list[Outputs] = []
+        for numbers in batches(np.arange(len(windows)), inference.batch_size):
+            batch = windows.take(numbers, inference.batch_size)
+            outputs.append(inference.infer(batch)[: len(numbers)])
+            if hook:
+                hook("segmentation", None, completed=int(numbers[-1]) + 1, total=len(windows))
+        frames = SlidingWindow(start=0.0, duration=inference.duration, step=inference.step)
+        return SlidingWindowFeature(np.vstack(outputs), frames)
+
+    def get_embeddings(
+        self,
+        file: Any,
+        binary_segmentations: SlidingWindowFeature,
+        exclude_overlap: bool = False,
+        hook: Hook = None,
+    ) -> Outputs:
+        """One embedding for each window and each of its speakers: shape (windows, speakers, dimension)."""
+        if not self._shares_frames:
+            embeddings: Outputs = super().get_embeddings(file, binary_segmentations, exclude_overlap, hook)
+            return embeddings
+        windows, activity = self._windows(file), binary_segmentations.data
+        heard = np.flatnonzero(np.nansum(activity, axis=(1, 2)) > 0)
+        found = np.empty((*activity.shape[::2], self._embedding.dimension), dtype=np.float32)
+        if len(heard) < len(found):
+            found[:] = self._nobody
+        size, done = self.embedding_batch_size, 0
+        for numbers in batches(heard, size):
+            masks = np.zeros((size, *activity.shape[1:]))
+            masks[: len(numbers)] = self._masks(activity[numbers], exclude_overlap)
+            found[numbers] = self._embed(windows.take(numbers, size), masks)[: len(numbers)]
+            done += len(numbers)
+            if hook:
+                hook("embeddings", None, completed=done, total=len(heard))
+        return found
+
+    def reconstruct(
+        self, segmentations: SlidingWindowFeature, hard_clusters: npt.NDArray[np.int8], count: SlidingWindowFeature
+    ) -> SlidingWindowFeature:
+        """The `count` most active speakers of each frame, where activity is the number of windows that hear one."""
+        activations = self._activations(segmentations, hard_clusters, count)
+        extent = activations.extent & count.extent
+        activations, count = activations.crop(extent, return_data=False), count.crop(extent, return_data=False)
+        ranked = np.argsort(-activations.data, axis=-1)
+        active = np.zeros_like(activations.data)
+        for rank in range(int(count.data.max(initial=0))):
+            rows = np.flatnonzero(count.data[: len(active), 0] > rank)
+            active[rows, ranked[rows, rank]] = 1.0
+        return SlidingWindowFeature(active, activations.sliding_window)
+
+    def _windows(self, file: Any) -> Windows:
+        inference = self._segmentation
+        size = inference.model.audio.get_num_samples(inference.duration)
+        return Windows(file["waveform"], file["sample_rate"], size, inference.step)
+
+    def _masks(self, activity: npt.NDArray[np.float32], exclude_overlap: bool) -> npt.NDArray[np.float32]:
+        """In which frames each speaker is listened to: where alone, if that is enough to tell the voice."""
+        masks = np.nan_to_num(activity, nan=0.0)
+        if not exclude_overlap:
+            return masks
+        alone = masks * (masks.sum(axis=2, keepdims=True) < 2)
+        samples = self._segmentation.duration * self._embedding.sample_rate
+        least = math.ceil(activity.shape[1] * self._embedding.min_num_samples / samples)
+        return np.where(alone.sum(axis=1, keepdims=True) > least, alone, masks)
+
+    def _embed(self, waveforms: torch.Tensor, masks: npt.NDArray[np.floating[Any]]) -> Outputs:
+        """`waveforms` of shape (windows, 1, samples), `masks` (windows, frames, speakers)."""
+        return self._pooled_within_memory(waveforms, torch.from_numpy(masks.astype(np.float32)).transpose(1, 2))
+
+    def try_networks(self) -> None:
+        super().try_networks()
+        if self._shares_frames:
+            _ = self._nobody
+
+    @property
+    def _shares_frames(self) -> bool:
+        """Whether the embedding network comes in two halves, of which the first does not depend on the speaker."""
+        return hasattr(self._embedding, "model_") and hasattr(self._embedding.model_, "forward_frames")
+
+    @functools.cached_property
+    def _nobody(self) -> Outputs:
+        """What the embedding network makes of a speaker who says nothing, whatever the window: shape (dimension,)."""
+        inference = self._segmentation
+        silence = torch.zeros((1, 1, inference.model.audio.get_num_samples(inference.duration)))
+        return self._embed(silence, np.zeros((1, 1, 1)))[0, 0]
+
+    @functools.cached_property
+    def _pooled_within_memory(self) -> WithinMemory:
+        return WithinMemory(self._pooled)
+
+    def _pooled(self, waveforms: torch.Tensor, masks: torch.Tensor) -> Outputs:
+        """One pass of the backbone, pooled once for each speaker; pooling stays in float32."""
+        model, device = self._embedding.model_, self._embedding.device
+        with torch.inference_mode():
+            frames = model.forward_frames(waveforms.to(device))
+            pooled: Outputs = model.forward_embedding(frames, weights=masks.to(device)).cpu().numpy()
+        return pooled
+
+    def _activations(
+        self, segmentations: SlidingWindowFeature, hard_clusters: npt.NDArray[np.int8], count: SlidingWindowFeature
+    ) -> SlidingWindowFeature:
+        """By how many windows each speaker is heard in each frame, shape (frames, speakers)."""
+        windows, frames = segmentations.sliding_window, count.sliding_window
+        length = segmentations.data.shape[1]
+        speakers = max(int(hard_clusters.max()) + 1, int(count.data.max(initial=0)))
+        heard = np.zeros((len(count.data), speakers), dtype=np.float32)
+        for number, (window, activity) in enumerate(zip(hard_clusters, segmentations.data, strict=True)):
+            first = frames.closest_frame(windows[number].start + 0.5 * frames.duration)
+            for speaker in np.unique(window[window >= 0]):
+                strongest = np.nan_to_num(activity[:, window == speaker].max(axis=1))
+                heard[first : first + length, speaker] += strongest
+        return SlidingWindowFeature(heard, frames)

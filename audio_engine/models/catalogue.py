@@ -1,0 +1,70 @@
+"""The models that engines can use beyond those their packages ship."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A repository of the Hugging Face hub, of which `files` are needed. `gated`: its page asks for consent first."""
+
+    name: str  # of its folder in the models folder
+    repository: str
+    licence: str
+    gated: bool
+    files: tuple[str, ...]
+    engines: tuple[str, ...]
+
+    @property
+    def page(self) -> str:
+        return f"https://huggingface.co/{self.repository}"
+
+
+MODELS: dict[str, Model] = {
+    model.name: model
+    for model in (
+        Model(
+            name="speaker-diarization-community-1",
+            repository="pyannote/speaker-diarization-community-1",
+            licence="CC-BY-4.0",
+            gated=True,
+            files=(
+                "config.yaml",
+                "segmentation/pytorch_model.bin",
+                "embedding/pytorch_model.bin",
+                "plda/plda.npz",
+                "plda/xvec_transform.npz",
+            ),
+            engines=("pyannote", "pyannote-exact"),
+        ),
+        Model(
+            name="speaker-diarization-3.1",
+            repository="pyannote/speaker-diarization-3.1",
+            licence="MIT",
+            gated=True,
+            files=("config.yaml",),
+            engines=("pyannote-3.1",),
+        ),
+        Model(
+            name="segmentation-3.0",
+            repository="pyannote/segmentation-3.0",
+            licence="MIT",
+            gated=True,
+            files=("pytorch_model.bin",),
+            engines=("pyannote-3.1",),
+        ),
+        Model(
+            name="wespeaker-voxceleb-resnet34-LM",
+            repository="pyannote/wespeaker-voxceleb-resnet34-LM",
+            licence="CC-BY-4.0",
+            gated=False,
+            files=("pytorch_model.bin",),
+            engines=("pyannote-3.1",),
+        ),
+    )
+}
+
+
+def needed_by(engine: str) -> tuple[Model, ...]:
+    return tuple(model for model in MODELS.values() if engine in model.engines)

@@ -1,0 +1,157 @@
+"""`models list | fetch | check` as operators use it, against a server that plays the hub."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from audio_engine import __main__ as command_line
+from audio_engine.backends import pyannote as backends
+from tests.audio_engine.hub import COMMIT, Hub
+
+NAME = "speaker-diarization-community-1"
+PAGE = f"https://huggingface.co/pyannote/{NAME}"
+TOKEN = "hf_rightToken"
+WEIGHTS = "embedding/pytorch_model.bin"
+Models = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def hub(tiny_models: Path) -> Iterator[Hub]:
+    with Hub.of(tiny_models / NAME, f"pyannote/{NAME}").serve() as server:
+        server.token = TOKEN
+        yield server
+
+
+@pytest.fixture
+def models(hub: Hub, no_models: Path, tmp_path: Path) -> Models:
+    """Runs the command as a user does, in a process with its own caches."""
+
+    def run(*arguments: str, token: str = TOKEN, endpoint: str = "") -> subprocess.CompletedProcess[str]:
+        environment = {
+            **os.environ,
+            "HF_ENDPOINT": endpoint or hub.address,
+            "HF_HOME": str(tmp_path / "huggingface"),
+            "HF_TOKEN": token,
+            "HF_HUB_OFFLINE": "",
+            "no_proxy": "127.0.0.1",
+        }
+        command = [sys.executable, "-m", "audio_engine", "models", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+    return run
+
+
+def test_a_fetched_model_is_whole_and_copies_to_machines_without_network(
+    hub: Hub, models: Models, no_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    done = models("fetch")
+    assert done.returncode == 0, done.stderr
+    folder = no_models / NAME
+    for name, content in hub.files.items():
+        assert (folder / name).read_bytes() == content
+    assert f"fetching from {PAGE} (CC-BY-4.0)" in done.stdout
+    copied = tmp_path / "copy"
+    copied.mkdir()
+    folder.rename(copied / NAME)
+    monkeypatch.setenv("SOLOIST_MODELS_DIR", str(copied))
+    assert command_line.main(["models", "check"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said == [f"{NAME}: sizes and hashes are the hub's", "pyannote: loads", "pyannote-exact: loads"]
+    assert command_line.main(["models", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert f"{NAME}: here, " in listed
+    assert f"revision {COMMIT[:8]}" in listed
+    assert f"CC-BY-4.0, conditions to accept at {PAGE}" in listed
+    assert "speaker-diarization-3.1: not here" in listed
+    backend = backends.fast()
+    backend.load()
+    assert backend._versions()[0] == f"{NAME} {COMMIT[:8]}"
+
+
+def test_a_broken_connection_is_taken_up_where_it_broke(hub: Hub, models: Models, no_models: Path):
+    hub.files[WEIGHTS] = bytes(23 << 20)
+    hub.breaks.add(WEIGHTS)
+    done = models("fetch", NAME)
+    assert done.returncode == 0, done.stderr
+    first, second = [part for name, part in hub.downloads() if name == WEIGHTS]
+    assert first == ""
+    assert second == f"bytes={10 << 20}-"  # the library keeps what came in pieces of 10 MiB
+    assert (no_models / NAME / WEIGHTS).read_bytes() == hub.files[WEIGHTS]
+
+
+def test_a_second_fetch_brings_only_what_is_lacking_or_damaged(hub: Hub, models: Models, no_models: Path, capsys):
+    assert models("fetch").returncode == 0
+    (no_models / NAME / "config.yaml").unlink()
+    weights = no_models / NAME / WEIGHTS
+    times = weights.stat()
+    content = bytearray(weights.read_bytes())
+    content[5000] ^= 1
+    weights.write_bytes(content)
+    os.utime(weights, ns=(times.st_atime_ns, times.st_mtime_ns))
+    hub.asked.clear()
+    assert command_line.main(["models", "check", NAME]) == 2
+    assert f"{NAME} is not here; fetch it with: models fetch {NAME}" in capsys.readouterr().err
+    (no_models / NAME / "config.yaml").write_bytes(hub.files["config.yaml"] + b"#")
+    assert command_line.main(["models", "check", NAME]) == 2
+    told = capsys.readouterr().err
+    assert f"{WEIGHTS} is damaged: its hash is not the hub's" in told
+    size = len(hub.files["config.yaml"])
+    assert f"config.yaml has {size + 1:,} bytes instead of {size:,}" in told
+    assert models("fetch").returncode == 0
+    assert [name for name, _ in hub.downloads()] == ["config.yaml", WEIGHTS]
+    assert weights.read_bytes() == hub.files[WEIGHTS]
+
+
+@pytest.mark.parametrize(
+    ("token", "accepted", "words"),
+    [
+        ("", True, [f"accept its conditions at {PAGE}", "https://huggingface.co/settings/tokens", "set HF_TOKEN"]),
+        ("hf_wrongToken", True, ["does not know the token in HF_TOKEN", "https://huggingface.co/settings/tokens"]),
+        (TOKEN, False, ["its licence is not accepted yet", f"open {PAGE}"]),
+    ],
+)
+def test_a_refusal_says_what_to_do_and_is_remembered(
+    hub: Hub, models: Models, no_models: Path, monkeypatch: pytest.MonkeyPatch, token: str, accepted: bool, words
+):
+    hub.accepted = accepted
+    refused = models("fetch", token=token)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"ENGINE_UNAVAILABLE: pyannote/{NAME} could not be fetched: ")
+    missing = backends.fast().missing()
+    assert missing
+    for word in words:
+        assert word in refused.stderr
+        assert word in missing
+    hub.accepted = True
+    assert models("fetch").returncode == 0
+    assert backends.fast().missing() is None
+
+
+def test_a_hub_that_cannot_be_reached_is_told_apart_and_may_be_tried_again(models: Models):
+    unreachable = models("fetch", endpoint="http://127.0.0.1:9")
+    assert unreachable.returncode == 1  # it may work later
+    assert "http://127.0.0.1:9 cannot be reached; is this machine online?" in unreachable.stderr
+    assert "Traceback" not in unreachable.stderr
+
+
+def test_a_repository_without_the_files_is_told(hub: Hub, models: Models):
+    del hub.files["plda/plda.npz"]
+    assert "its page does not offer plda/plda.npz" in models("fetch").stderr
+
+
+def test_an_unknown_model_is_refused_with_the_known_ones(no_models: Path, capsys):
+    assert command_line.main(["models", "fetch", "speaker-diarization-9"]) == 2
+    assert "There is no model 'speaker-diarization-9'; the models are speaker-diarization-community-1, " in (
+        capsys.readouterr().err
+    )
+
+
+def test_where_there_are_no_models_the_check_says_so(no_models: Path, capsys):
+    assert command_line.main(["models", "check"]) == 0
+    assert "There are no models here" in capsys.readouterr().out

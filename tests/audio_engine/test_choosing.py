@@ -1,0 +1,182 @@
+"""Which engine runs where: by what is installed, what is in the models folder, and the hardware."""
+
+from __future__ import annotations
+
+import ctypes
+import queue
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import constants
+
+from audio_engine import hardware, registry, server
+from audio_engine.errors import EngineError
+from audio_engine.models import MODELS, locate
+
+COMMUNITY = MODELS["speaker-diarization-community-1"]
+REVISION = "89abcdef" * 5
+
+
+@pytest.fixture(autouse=True)
+def fresh_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As a process finds it that has just started."""
+    monkeypatch.setattr(registry, "_prepared", set())
+    hardware.accelerator.cache_clear()
+    registry.unload()
+    yield
+    hardware.accelerator.cache_clear()
+    registry.unload()
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty models folder."""
+    monkeypatch.setenv("SOLOIST_MODELS_DIR", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token, in a process that may use the network."""
+    monkeypatch.setenv("HF_TOKEN", "hf_something")
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+
+
+class ManagementLibrary:
+    """NVIDIA's, on a machine with so many GPUs."""
+
+    def __init__(self, gpus: int) -> None:
+        self.gpus = gpus
+
+    def nvmlInit_v2(self) -> int:
+        return 0
+
+    def nvmlDeviceGetCount_v2(self, count: Any) -> int:
+        count._obj.value = self.gpus
+        return 0
+
+    def nvmlShutdown(self) -> int:
+        return 0
+
+
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def have(number: int) -> None:
+        real = ctypes.CDLL
+
+        def load(name: str | None, *args: Any) -> Any:
+            return ManagementLibrary(number) if name == "libnvidia-ml.so.1" else real(name, *args)
+
+        monkeypatch.setattr(ctypes, "CDLL", load)
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+    return have
+
+
+def put(folder: Path) -> None:
+    for file in COMMUNITY.files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).touch()
+
+
+def test_without_models_and_token_auto_is_embedded_also_with_a_gpu(models: Path, gpus):
+    gpus(1)
+    assert registry.resolve().name == "embedded"
+
+
+def test_with_models_but_without_a_gpu_auto_is_embedded_and_pyannote_can_be_asked_for(models: Path, gpus):
+    gpus(0)
+    put(models / COMMUNITY.name)
+    assert registry.resolve().name == "embedded"
+    assert registry.resolve("pyannote").name == "pyannote"
+    assert registry.resolve("pyannote-exact").name == "pyannote-exact"
+
+
+def test_with_models_and_a_gpu_auto_is_pyannote(models: Path, gpus):
+    gpus(1)
+    put(models / COMMUNITY.name)
+    assert hardware.accelerator() == "cuda"
+    assert registry.resolve().name == "pyannote"
+
+
+def test_with_a_token_and_a_gpu_auto_is_pyannote_whose_models_will_be_fetched(models: Path, gpus, token):
+    gpus(1)
+    assert registry.resolve().name == "pyannote"
+
+
+def test_a_gpu_that_is_hidden_does_not_count(models: Path, gpus, monkeypatch: pytest.MonkeyPatch):
+    gpus(1)
+    put(models / COMMUNITY.name)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert registry.resolve().name == "embedded"
+
+
+@pytest.fixture
+def cached() -> Iterator[Path]:
+    """Our model as the hub's library keeps it; the folder of its files."""
+    repository = Path(constants.HF_HUB_CACHE) / f"models--{COMMUNITY.repository.replace('/', '--')}"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(REVISION)
+    put(repository / "snapshots" / REVISION)
+    yield repository / "snapshots" / REVISION
+    shutil.rmtree(repository)
+
+
+def test_a_model_in_hugging_faces_cache_serves_where_it_is_complete(models: Path, cached: Path):
+    stored = locate(COMMUNITY)
+    assert stored
+    assert (stored.folder, stored.revision) == (cached, REVISION)
+    assert registry.resolve("pyannote")
+    (cached / "plda" / "plda.npz").unlink()
+    assert locate(COMMUNITY) is None
+
+
+def test_what_a_named_engine_lacks_is_told_with_how_to_get_it(models: Path):
+    with pytest.raises(EngineError) as refused:
+        registry.resolve("pyannote")
+    error = refused.value
+    assert (error.code, error.permanent) == ("ENGINE_UNAVAILABLE", True)
+    assert error.details["field"] == "engine"
+    for part in ("The weights of", COMMUNITY.page, "HF_TOKEN", "manage.py models fetch pyannote", "copy the folder"):
+        assert part in error.message
+
+
+def test_auto_does_without_what_cannot_be_fetched_and_asks_once(models: Path, gpus, token, caplog):
+    gpus(1)
+    registry.prepare()
+    assert [record.message for record in caplog.records if "could not be fetched" in record.message]
+    caplog.clear()
+    registry.prepare()
+    assert not caplog.records
+
+
+def test_a_named_engine_that_cannot_be_fetched_is_an_error(models: Path, token):
+    with pytest.raises(EngineError, match="HF_HUB_OFFLINE forbids it"):
+        registry.prepare("pyannote")
+
+
+# --- kept warm, and not for ever
+
+
+def test_models_stay_loaded_until_nobody_needs_them_for_a_while(scripted: str):
+    first = registry.load(scripted)
+    assert registry.load(scripted) is first
+    requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    requests.put({"id": 1})
+    assert server.next_request(requests, 0.2) == {"id": 1}
+    assert registry.load(scripted) is first
+    threading.Timer(0.6, requests.put, [{"id": 2}]).start()
+    assert server.next_request(requests, 0.2) == {"id": 2}
+    assert registry.load(scripted) is not first
+
+
+def test_models_stay_loaded_where_no_idle_time_is_set(scripted: str):
+    first = registry.load(scripted)
+    requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Timer(0.3, requests.put, [{"id": 1}]).start()
+    assert server.next_request(requests, None) == {"id": 1}
+    assert registry.load(scripted) is first
