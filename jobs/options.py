@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from audio_engine import registry
+from audio_engine.errors import EngineError
 from audio_engine.registry import AUTO, ENGINES
 from audio_engine.types import OVERLAP_POLICIES, OverlapPolicy, SpeakerBounds
 
@@ -45,6 +47,19 @@ class JobOptions:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def asked_for(**options: Any) -> JobOptions:
+    """The options of a new request. Raises JobError as JobOptions does, and ENGINE_UNAVAILABLE, with what is missing
+    and how to get it, for an engine that cannot run here. `auto` always can: it takes another.
+    """
+    checked = JobOptions(**options)
+    if checked.engine != AUTO:
+        try:
+            registry.resolve(checked.engine)
+        except EngineError as error:
+            raise JobError(error.code, error.message, details=error.details) from error
+    return checked
 
 
 def _invalid(field: str, rule: str) -> JobError:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 
 from django.conf import settings
 
+from audio_engine import registry
 from audio_engine.client import EngineDied, EngineProcess
 from audio_engine.errors import EngineError
 from audio_engine.types import MediaLimits, OutputFile, Request, Result, Stage
@@ -27,7 +28,10 @@ NAME_VARIABLE = "WORKER_NAME"  # given by supervision, to know its workers' leas
 RUNS_OF_ONE_ENGINE = 50
 LIMIT_TOLERANCE = 1.01  # the length was measured at the door; decoding may find a little more
 
-_engine = EngineProcess(environment=ingest.environment(threads=settings.ENGINE_THREADS))
+_engine = EngineProcess(
+    ["--idle", str(settings.MODEL_IDLE_SECONDS)] if settings.MODEL_IDLE_SECONDS else [],
+    environment=ingest.environment(threads=settings.ENGINE_THREADS),
+)
 _runs = 0
 
 Work = Callable[[Job, Lease], None]
@@ -134,6 +138,7 @@ def _run_engine(request: Request, lease: Lease) -> Result:
             lease.tell(stage, fraction)
 
     try:
+        registry.prepare(request.engine)  # here, since the engine has neither token nor network
         return _warm_engine().extract(request, on_progress)
     except EngineError as error:
         raise _told(error) from error

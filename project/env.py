@@ -59,6 +59,9 @@ VARIABLES: dict[str, Variable] = {
     "SOLOIST_LINK_SECONDS": Variable("int", 3600, "Life of a signed download link, in seconds."),
     "SOLOIST_ENGINE_THREADS": Variable("int", 0, "CPU threads of the engine; all cores if 0."),
     "SOLOIST_ENGINE_TIMEOUT": Variable("int", 6 * 3600, "Seconds after which one run of the engine is given up."),
+    "SOLOIST_MODELS_DIR": Variable("str", "", "Folder for fetched models; `models` in the data folder if empty."),
+    "SOLOIST_MODEL_IDLE_SECONDS": Variable("int", 1800, "Seconds after which unused models are unloaded; never if 0."),
+    "HF_TOKEN": Variable("str", "", "Hugging Face token, for models whose conditions its account has accepted."),
     "SOLOIST_LEASE_SECONDS": Variable("int", 60, "A worker silent for so long has lost its job to the next one."),
     "SOLOIST_MAX_ATTEMPTS": Variable("int", 3, "Times a job is started before it fails as worker_lost."),
     "SOLOIST_WEBHOOK_LOG_DAYS": Variable(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from decimal import Decimal
 from ipaddress import ip_network
@@ -240,6 +241,9 @@ FETCH_ALLOW = tuple(ip_network(network) for network in read("SOLOIST_FETCH_ALLOW
 LINK_SECONDS = read("SOLOIST_LINK_SECONDS")
 ENGINE_THREADS = read("SOLOIST_ENGINE_THREADS")
 ENGINE_TIMEOUT = read("SOLOIST_ENGINE_TIMEOUT")
+MODELS_DIR = (BASE_DIR / read("SOLOIST_MODELS_DIR")).resolve() if read("SOLOIST_MODELS_DIR") else DATA_DIR / "models"
+os.environ["SOLOIST_MODELS_DIR"] = str(MODELS_DIR)  # where the engine looks, which knows no settings
+MODEL_IDLE_SECONDS = read("SOLOIST_MODEL_IDLE_SECONDS")
 LEASE_SECONDS = read("SOLOIST_LEASE_SECONDS")
 MAX_ATTEMPTS = read("SOLOIST_MAX_ATTEMPTS")
 WEBHOOK_LOG_DAYS = read("SOLOIST_WEBHOOK_LOG_DAYS")

@@ -115,3 +115,27 @@ def test_the_doctor_tells_of_work_that_nobody_takes(media):
         doctor()
     lifecycle.claim("engine", "worker-1")
     assert "nothing has waited for long" in doctor()
+
+
+# --- models
+
+
+def models(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command("models", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_models_are_listed_with_their_folder_and_licence(settings):
+    said = models("list")
+    assert f"Models folder: {settings.MODELS_DIR}" in said
+    assert "speaker-diarization-community-1: not here; for pyannote, pyannote-exact; CC-BY-4.0" in said
+
+
+def test_what_is_wrong_with_models_ends_the_command():
+    with pytest.raises(CommandError, match="There is no model 'nothing'"):
+        models("fetch", "nothing")
+    with pytest.raises(CommandError, match=r"segmentation-3\.0 is not here"):
+        models("check", "segmentation-3.0")
+    with pytest.raises(CommandError, match="HF_HUB_OFFLINE forbids it"):
+        models("fetch")

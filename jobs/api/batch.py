@@ -18,7 +18,7 @@ from accounts.models import User
 from jobs import archive, ingest, outbound, webhooks
 from jobs.errors import JobError
 from jobs.models import Job, Media, owned_by
-from jobs.options import JobOptions
+from jobs.options import asked_for
 
 from . import errors, own_schema, problems, render
 from .problems import OwnView
@@ -71,7 +71,7 @@ def _submit(owner: User, item: Any, defaults: Mapping[str, Any]) -> Job:
     if url:
         outbound.check_url(url)
     webhook = webhooks.for_job(webhook_url) if webhook_url else None
-    return queue(Submission(owner, task, JobOptions(**options), None, url, webhook), media)
+    return queue(Submission(owner, task, asked_for(**options), None, url, webhook), media)
 
 
 class Archive(OwnView):

@@ -21,7 +21,7 @@ from accounts.models import User
 from jobs import files, ingest, lifecycle, outbound, webhooks
 from jobs.errors import JobError
 from jobs.models import Job, Media
-from jobs.options import JobOptions
+from jobs.options import JobOptions, asked_for
 
 from . import render
 from .requests import merged, too_large
@@ -98,7 +98,7 @@ def read(request: Request, task: str, fields: type[DiarizeSerializer]) -> Submis
     return Submission(
         request.user,
         task,
-        JobOptions(**options),
+        asked_for(**options),
         upload,
         checked.validated_data.get("url", ""),
         webhooks.for_job(webhook_url) if webhook_url else None,

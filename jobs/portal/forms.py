@@ -4,8 +4,9 @@ from typing import Any
 
 from django import forms
 
+from audio_engine import registry
 from jobs.errors import JobError
-from jobs.options import MOST_SPEAKERS, JobOptions
+from jobs.options import MOST_SPEAKERS, asked_for
 
 TASK_CHOICES = [("extraction", "Tracks and who spoke when"), ("diarization", "Only who spoke when")]
 OVERLAP_CHOICES = [
@@ -33,22 +34,31 @@ class SubmitForm(forms.Form):
     overlap = forms.ChoiceField(
         label="Where several speak at once", choices=OVERLAP_CHOICES, required=False, initial="separate"
     )
+    engine = forms.CharField(label="Engine", required=False, max_length=40, widget=forms.Select)
     clean_background = forms.BooleanField(label="Lower noise and music in the tracks", required=False)
     compact = forms.BooleanField(label="Leave the silence out of the tracks", required=False)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        names = [name for name, missing in registry.available().items() if missing is None]
+        self.offers_engines = len(names) > 1
+        self.fields["engine"].widget.choices = [("", "The best for this server"), *((name, name) for name in names)]
 
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data
         if not self.errors:
             counts = {name: cleaned[name] for name in ("num_speakers", "min_speakers", "max_speakers")}
             try:
-                cleaned["options"] = JobOptions(
+                cleaned["options"] = asked_for(
                     **counts,
                     overlap=cleaned["overlap"] or "separate",
                     clean_background=cleaned["clean_background"],
                     compact=cleaned["compact"],
+                    engine=cleaned["engine"] or registry.AUTO,
                 )
             except JobError as error:
-                self.add_error(error.details["field"], f"This {error.details['rule']}.")
+                rule = error.details.get("rule")
+                self.add_error(error.details["field"], f"This {rule}." if rule else error.message)
         return cleaned
 
     @property

@@ -135,6 +135,7 @@ def test_what_is_wrong_with_one_item_refuses_no_other(api, bob, media):
         None,
         {"media": "x"},
         {"url": URL, "num_speakers": 2, "min_speakers": 1},
+        {"url": URL, "engine": "pyannote"},
     ).json()
     codes = [result["error"]["code"] if "error" in result else "" for result in told["items"]]
     assert codes == [
@@ -149,8 +150,9 @@ def test_what_is_wrong_with_one_item_refuses_no_other(api, bob, media):
         "INVALID_INPUT",
         "INVALID_OPTION",
         "INVALID_OPTION",
+        "ENGINE_UNAVAILABLE",
     ]
-    assert (told["accepted"], told["refused"], Job.objects.count()) == (1, 10, 1)
+    assert (told["accepted"], told["refused"], Job.objects.count()) == (1, 11, 1)
     assert told["items"][4]["error"]["errors"][0]["pointer"] == "#/items/4/num_speakers"
     assert told["items"][10]["error"]["errors"][0]["pointer"] == "#/items/10/num_speakers"
 

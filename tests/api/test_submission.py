@@ -242,3 +242,14 @@ def test_a_users_name_for_a_file_is_only_shown(api, recording):
     assert job.media.file.startswith("media/")
     assert "a" not in job.media.file.rpartition("/")[2].replace("recording", "")
     assert json.loads(api.send("get", f"jobs/{job.number}").content)["filename"] == job.name
+
+
+def test_an_engine_that_cannot_run_here_is_refused_with_what_it_lacks(alice, upload, recording):
+    refused = upload(engine="pyannote")
+    body = refused.json()
+    assert (refused.status_code, body["error_code"]) == (422, "ENGINE_UNAVAILABLE")
+    assert "manage.py models fetch pyannote" in body["message"]
+    assert (body["details"]["field"], body["details"]["engine"]) == ("engine", "pyannote")
+    assert not Job.objects.exists()
+    assert not Media.objects.exists()
+    assert ledger.available(alice) == 1_000_000

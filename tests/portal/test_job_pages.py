@@ -68,6 +68,31 @@ def test_a_recording_becomes_a_job_with_its_options_and_a_hold(alices: Client, a
     assert CreditBalance.objects.get(user=alice).held == job.credits == 17  # 3 s at 5.5, rounded up
 
 
+def test_engines_are_offered_where_there_are_several(
+    alices: Client, recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from audio_engine.models import MODELS
+
+    assert 'name="engine"' not in alices.get("/jobs").content.decode()
+    monkeypatch.setenv("SOLOIST_MODELS_DIR", str(tmp_path))
+    model = MODELS["speaker-diarization-community-1"]
+    for file in model.files:
+        (tmp_path / model.name / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / model.name / file).touch()
+    page = alices.get("/jobs").content.decode()
+    assert '<option value="pyannote">' in page
+    assert '<option value="pyannote-3.1">' not in page
+    assert send(alices, recording, engine="pyannote").status_code == 201
+    assert Job.objects.get().options["engine"] == "pyannote"
+
+
+def test_an_engine_that_cannot_run_here_is_refused_with_what_it_lacks(alices: Client, recording: Path) -> None:
+    answer = send(alices, recording, engine="pyannote-3.1")
+    assert answer.status_code == 422
+    assert "manage.py models fetch pyannote-3.1" in answer.json()["message"]
+    assert not Job.objects.exists()
+
+
 def test_without_javascript_the_form_leads_to_the_jobs_page(alices: Client, recording: Path) -> None:
     with recording.open("rb") as file:
         answer = alices.post("/jobs/submit", {"file": file})
