@@ -54,6 +54,7 @@ ERRORS: dict[str, ErrorKind] = {
     "URL_NOT_ALLOWED": ErrorKind(400, "This address does not lead to a public server."),
     "URL_UNREACHABLE": ErrorKind(400, "The address could not be reached."),
     "URL_NOT_MEDIA": ErrorKind(400, "There is a page at this address, not a recording."),
+    "LENGTH_UNKNOWN": ErrorKind(422, "The recording's length cannot be told from its beginning; give its seconds."),
     "URL_NEEDS_EXTRACTOR": ErrorKind(400, "Video sites are not supported; give a direct link to the media file."),
     # the job
     "INSUFFICIENT_CREDITS": ErrorKind(402, "Insufficient credits for processing."),

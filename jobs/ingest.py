@@ -7,6 +7,7 @@ import os
 import resource
 import subprocess
 import sys
+import time
 import unicodedata
 from collections.abc import Callable
 from datetime import timedelta
@@ -29,6 +30,8 @@ from .models import Media
 
 PROBE_SECONDS = 180  # a gigabyte of packets takes far less
 PROBE_MEMORY = 2 << 30  # bytes of address space, most of which is libraries
+LOOK_SECONDS = 20.0
+LOOK_BYTES = 4_000_000
 LONGEST_NAME = 255
 UNUSED_LIFE = timedelta(hours=24)  # of a recording without a job; housekeeping removes it an hour later
 MOST_UNUSED_UPLOADS = 20  # of the largest size, for each account
@@ -107,8 +110,7 @@ def name_of(url: str) -> str:
 
 def _take(owner: User, local: Path, name: str, *, source_url: str) -> Media:
     info = probe(local)
-    if info.seconds > settings.MAX_AUDIO_SECONDS:
-        raise too_long(info.seconds)
+    check_length(info.seconds)
     with files.disk_errors():
         stored = files.store_media(local)
     return Media.objects.create(
@@ -125,10 +127,12 @@ def _take(owner: User, local: Path, name: str, *, source_url: str) -> Media:
     )
 
 
-def too_long(seconds: float) -> JobError:
+def check_length(seconds: float) -> None:
+    """Raises JobError AUDIO_TOO_LONG."""
     limit = settings.MAX_AUDIO_SECONDS
-    message = f"The recording is {_duration(seconds)} long; at most {_duration(limit)} are allowed."
-    return JobError("AUDIO_TOO_LONG", message, details={"seconds": round(seconds, 1), "limit": limit})
+    if seconds > limit:
+        message = f"The recording is {_duration(seconds)} long; at most {_duration(limit)} are allowed."
+        raise JobError("AUDIO_TOO_LONG", message, details={"seconds": round(seconds, 1), "limit": limit})
 
 
 def _duration(seconds: float) -> str:
@@ -138,6 +142,44 @@ def _duration(seconds: float) -> str:
 
 def _visible(char: str) -> bool:
     return not unicodedata.category(char).startswith("C") and char not in "\u2028\u2029"
+
+
+# --- a look at the beginning of a file that is still elsewhere
+
+
+class _Enough(Exception):
+    def __init__(self, received: int, total: int | None) -> None:
+        self.received, self.total = received, total
+
+
+def length_of(url: str) -> tuple[float, bool]:
+    """How many seconds the recording at a URL has, and whether that is exact: of a large file, the beginning tells.
+
+    Raises JobError, LENGTH_UNKNOWN where the beginning says nothing of the rest.
+    """
+    deadline = time.monotonic() + LOOK_SECONDS
+    with files.scratch() as folder:
+        local = folder / "beginning"
+        try:
+            with files.disk_errors():
+                outbound.download(url, local, wanted=lambda: time.monotonic() < deadline, on_bytes=_stop_early)
+            return probe(local).seconds, True
+        except _Enough as part:
+            if part.total is None or part.total <= part.received:  # or it came compressed
+                raise JobError("LENGTH_UNKNOWN") from part
+            return _probe_beginning(local) * part.total / part.received, False
+
+
+def _stop_early(received: int, total: int | None) -> None:
+    if received >= LOOK_BYTES and received != total:
+        raise _Enough(received, total)
+
+
+def _probe_beginning(local: Path) -> float:
+    try:
+        return probe(local).seconds
+    except JobError as error:  # as where the index comes at the file's end
+        raise JobError("LENGTH_UNKNOWN", details={"reason": error.message}) from error
 
 
 # --- a look at the file, by a process that may crash or be killed

@@ -206,6 +206,15 @@ class BatchBody(Body):
     refused = _whole()
 
 
+class EstimateBody(Body):
+    job_type = s.ChoiceField(TASKS)
+    seconds = _number()
+    exact = s.BooleanField(help_text="False where only the beginning of a large file was looked at.")
+    credits = _whole()
+    available = _whole("Credits that you can spend now.")
+    affordable = s.BooleanField()
+
+
 class JobsBody(Body):
     items = JobItemBody(many=True)
     total = _whole("Jobs that fit the filters.")

@@ -10,9 +10,9 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from audio_engine.exports import FORMATS
 from jobs.errors import ERRORS
 
-from .bodies import BatchBody, ListBody, ProblemBody, ProblemTypeBody, UploadBody
-from .schema import KEY
-from .serializers import ArchiveQuery, BatchRequest, ExportQuery, ListQuery, UploadRequest
+from .bodies import BatchBody, EstimateBody, ListBody, ProblemBody, ProblemTypeBody, UploadBody
+from .schema import FORMS, KEY
+from .serializers import ArchiveQuery, BatchRequest, EstimateSerializer, ExportQuery, ListQuery, UploadRequest
 
 PROBLEM_TYPE = "application/problem+json"
 EXAMPLES = {
@@ -111,6 +111,13 @@ DISCARD = extend_schema(
     tags=["Jobs"],
     responses={204: OpenApiResponse(description="Gone")}
     | {key: its for key, its in answers(UploadBody, 404, 409).items() if key[0] != 200},
+)
+ESTIMATE = extend_schema(
+    operation_id="estimate_job",
+    summary="What a job will cost, before anything is sent",
+    tags=["Jobs"],
+    request=dict.fromkeys(FORMS, EstimateSerializer),
+    responses=answers(EstimateBody, 400, 404, 413, 415, 422),
 )
 PROBLEM = extend_schema(
     operation_id="get_problem",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from rest_framework import serializers
@@ -130,3 +131,17 @@ class ArchiveQuery(serializers.Serializer[Any]):
 
 class UploadRequest(serializers.Serializer[Any]):
     file = serializers.FileField(help_text="An audio or video file.")
+
+
+class EstimateSerializer(serializers.Serializer[Any]):
+    job_type = serializers.ChoiceField(TASKS, default="extraction")
+    seconds = serializers.FloatField(required=False, min_value=0, help_text="How long the recording is.")
+    media = serializers.UUIDField(required=False, help_text="Instead: the `id` of a stored recording.")
+    url = serializers.CharField(
+        required=False, max_length=2000, help_text="Instead: a direct link, of which the beginning is looked at."
+    )
+
+    def validate_seconds(self, seconds: float) -> float:
+        if not math.isfinite(seconds):
+            raise serializers.ValidationError("A valid number is required.")
+        return seconds

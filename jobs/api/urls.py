@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import batch, documents, events, jobs, listing, media, problems, speaker, webhooks
+from . import batch, documents, estimate, events, jobs, listing, media, problems, speaker, webhooks
 
 urlpatterns = [
     path("speaker/extract", speaker.Extract.as_view(), name="api-extract"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("jobs", listing.Listing.as_view(), name="api-list"),
     path("jobs/batch", batch.Batch.as_view(), name="api-batch"),
     path("jobs/archive", batch.Archive.as_view(), name="api-archive"),
+    path("jobs/estimate", estimate.Estimate.as_view(), name="api-estimate"),
     path("jobs/<int:job_id>", jobs.AnyJob.as_view(), name="api-job"),
     path("jobs/<int:job_id>/events", events.Events.as_view(), name="api-events"),
     path("jobs/<int:job_id>/export", jobs.Export.as_view(), name="api-export"),

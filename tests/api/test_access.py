@@ -37,6 +37,7 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/media/{media}", "delete"): (OWN, 409),
     ("/api/v1/jobs", "get"): (EVERYBODYS, 200),
     ("/api/v1/jobs/batch", "post"): (EVERYBODYS, 422),
+    ("/api/v1/jobs/estimate", "post"): (EVERYBODYS, 400),
     ("/api/v1/jobs/archive", "get"): (OWN, 409),
     ("/api/v1/jobs/{job_id}", "get"): (OWN, 200),
     ("/api/v1/jobs/{job_id}/events", "get"): (OWN, 200),

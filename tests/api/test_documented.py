@@ -74,6 +74,11 @@ def test_many_jobs(run):
     assert (folder / "recordings.zip").read_bytes().startswith(b"PK")
 
 
+def test_credits(run):
+    told, _ = run("Credits")
+    assert '"seconds":754.2,"exact":true,"credits":4149' in told
+
+
 def test_progress(run):
     told, _ = run("Progress")
     assert told.count("event: state") == 4 + 2
