@@ -219,6 +219,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "defaultModelsExpandDepth": 0},
+    "WEBHOOKS": ["jobs.api.webhook_schema.EVENT"],
     "ENUM_NAME_OVERRIDES": {"StatusEnum": "jobs.api.render.STATUSES"},
     "TAGS": [{"name": name} for name in ("Speakers", "Jobs", "Webhooks", "Credits", "Account")],
 }

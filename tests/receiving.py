@@ -31,6 +31,21 @@ def answer(status: int = 200, body: bytes = b"thanks", **headers: str) -> Behavi
     return behave
 
 
+def drip(request: BaseHTTPRequestHandler) -> None:
+    for octet in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 1000:
+        request.wfile.write(bytes([octet]))
+        request.wfile.flush()
+        time.sleep(0.05)
+
+
+def silent(request: BaseHTTPRequestHandler) -> None:
+    time.sleep(2)
+
+
+def hang_up(request: BaseHTTPRequestHandler) -> None:
+    request.connection.close()
+
+
 class Receiver:
     """Behaves as `script` says, one entry a request, then as `otherwise`."""
 

@@ -26,6 +26,7 @@ urlpatterns = [
     path("webhooks/endpoints/<uuid:endpoint>/test", webhooks.Test.as_view(), name="api-webhook-test"),
     path("webhooks/endpoints/<uuid:endpoint>/deliveries", webhooks.Deliveries.as_view(), name="api-deliveries"),
     path("webhooks/endpoints/<uuid:endpoint>/secret", webhooks.Secret.as_view(), name="api-webhook-secret"),
+    path("webhooks/deliveries", webhooks.AllDeliveries.as_view(), name="api-all-deliveries"),
     path("webhooks/deliveries/<uuid:delivery>/redeliver", webhooks.Redeliver.as_view(), name="api-redeliver"),
     path("webhooks/secret", webhooks.JobSecret.as_view(), name="api-job-webhook-secret"),
     path("problems/<slug:code>", problems.Problem.as_view(), name="api-problem"),

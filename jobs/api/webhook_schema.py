@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, OpenApiWebhook, extend_schema
 from rest_framework import serializers as s
 
 from jobs.webhooks import EVENTS, TEST
@@ -67,10 +67,34 @@ class DeliveryBody(s.Serializer[Any]):
     completed_at = s.DateTimeField(allow_null=True, help_text="When it arrived or was given up.")
 
 
+class EventBody(s.Serializer[Any]):
+    event_type = s.ChoiceField([*EVENT_TYPES, TEST])
+    event_id = s.UUIDField(help_text="The same in each attempt: take it to tell repetitions.")
+    job_id = s.IntegerField(required=False)
+    job_type = s.CharField(required=False, help_text="Such as `speaker_extraction`.")
+    status = s.ChoiceField([event.removeprefix("job.") for event in EVENT_TYPES], required=False)
+    error_message = s.CharField(required=False, help_text="Of a failed job.")
+    failure_reason = s.CharField(required=False, help_text="Of a failed job: one of the codes in the documentation.")
+    task_id = s.UUIDField(required=False, help_text="Changes with each retry.")
+    occurred_at = s.DateTimeField()
+
+
 class DeliveriesQuery(s.Serializer[Any]):
     status = s.ChoiceField(STATES, required=False)
     skip = s.IntegerField(default=0, min_value=0, max_value=10**9)
     limit = s.IntegerField(default=50, min_value=1, max_value=MOST_A_PAGE)
+
+
+class AllDeliveriesQuery(s.Serializer[Any]):
+    status = s.ChoiceField(STATES, required=False)
+    job_id = s.IntegerField(required=False, min_value=1, max_value=10**18)
+    cursor = s.CharField(required=False, max_length=100, help_text="The `next_cursor` of the page before.")
+    limit = s.IntegerField(default=50, min_value=1, max_value=MOST_A_PAGE)
+
+
+class AllDeliveriesBody(s.Serializer[Any]):
+    items = DeliveryBody(many=True)
+    next_cursor = s.CharField(allow_null=True, help_text="For the next page; null on the last.")
 
 
 def _operation(name: str, summary: str, success: Any, *refusals: int, **more: Any) -> Any:
@@ -111,6 +135,13 @@ DELIVERIES = _operation(
     *(404, 422),
     parameters=[DeliveriesQuery],
 )
+ALL_DELIVERIES = extend_schema(
+    operation_id="list_all_deliveries",
+    summary="What was sent anywhere, to jobs' own addresses too, newest first",
+    tags=["Webhooks"],
+    parameters=[AllDeliveriesQuery],
+    responses=own_schema.answers(AllDeliveriesBody, 422),
+)
 REDELIVER = _operation(
     "redeliver", "Send a delivery again: the same event, id and body", DeliveryBody, 400, 404, 409, 422, **ONCE
 )
@@ -124,4 +155,15 @@ def _new_secret(name: str, summary: str, *refusals: int) -> Any:
 CHANGE_SECRET = _new_secret("change_webhook_secret", "A new secret for an endpoint", 400, 404, 409, 422)
 CHANGE_JOB_SECRET = _new_secret(
     "change_job_webhook_secret", "A new secret for what single jobs send to their `webhook_url`", 400, 409, 422
+)
+EVENT = OpenApiWebhook(
+    "event",
+    extend_schema(
+        summary="What is sent to your addresses",
+        description="With three signatures of the same bytes: of Standard Webhooks in `webhook-signature`, of AudioPod "
+        "in `X-AudioPod-Signature`, of pyannoteAI in `X-Signature`. Tried again until the answer is 2xx.",
+        tags=["Webhooks"],
+        request={"application/json": EventBody},
+        responses={"2XX": OpenApiResponse(description="It arrived.")},
+    ),
 )

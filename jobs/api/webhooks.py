@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,9 +19,10 @@ from jobs.errors import JobError
 from jobs.models import SigningSecret, WebhookDelivery, WebhookEndpoint
 
 from . import webhook_schema as schema
+from .listing import before, cursor
 from .problems import OwnView
 from .render import moment
-from .webhook_schema import EVENT_TYPES, DeliveriesQuery, EndpointChanges, EndpointFields
+from .webhook_schema import EVENT_TYPES, AllDeliveriesQuery, DeliveriesQuery, EndpointChanges, EndpointFields
 
 State = WebhookDelivery.State
 STATE_WORDS = {State.WAITING: "pending", State.SENDING: "pending", State.DELIVERED: "delivered", State.FAILED: "failed"}
@@ -89,11 +91,27 @@ class Deliveries(APIView):
     def get(self, request: Request, endpoint: UUID) -> Response:
         query = DeliveriesQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        found = own_endpoint(request.user, endpoint).deliveries.select_related("endpoint", "job")
-        if word := query.validated_data.get("status"):
-            found = found.filter(state__in=[state for state, its in STATE_WORDS.items() if its == word])
+        found = _with_status(own_endpoint(request.user, endpoint).deliveries.all(), query.validated_data)
         skip, limit = query.validated_data["skip"], query.validated_data["limit"]
         return Response([render_delivery(delivery) for delivery in found[skip : skip + limit]])
+
+
+class AllDeliveries(OwnView):
+    """Those to jobs' own addresses too, which have no endpoint to be looked up by."""
+
+    @schema.ALL_DELIVERIES
+    def get(self, request: Request) -> Response:
+        query = AllDeliveriesQuery(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        wanted, limit = query.validated_data, query.validated_data["limit"]
+        found = _with_status(request.user.webhook_deliveries.all(), wanted)
+        if "job_id" in wanted:
+            found = found.filter(Q(job=wanted["job_id"]) | Q(job__origin=wanted["job_id"]))
+        if "cursor" in wanted:
+            found = found.filter(pk__lt=before(wanted["cursor"]))
+        page = list(found[: limit + 1])
+        following = cursor(page[limit - 1].pk) if len(page) > limit else None
+        return Response({"items": [render_delivery(row) for row in page[:limit]], "next_cursor": following})
 
 
 class Redeliver(APIView):
@@ -151,6 +169,12 @@ def _with_secret(answer: Response, uuid: UUID, version: int) -> Response:
 
 
 # --- as API clients see them
+
+
+def _with_status(found: QuerySet[WebhookDelivery], wanted: dict[str, Any]) -> QuerySet[WebhookDelivery]:
+    if word := wanted.get("status"):
+        found = found.filter(state__in=[state for state, its in STATE_WORDS.items() if its == word])
+    return found.select_related("endpoint", "job")
 
 
 def render_endpoint(endpoint: WebhookEndpoint) -> dict[str, Any]:

@@ -50,6 +50,7 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/webhooks/endpoints/{endpoint}/test", "post"): (OWN, 200),
     ("/api/v1/webhooks/endpoints/{endpoint}/deliveries", "get"): (OWN, 200),
     ("/api/v1/webhooks/endpoints/{endpoint}/secret", "post"): (OWN, 200),
+    ("/api/v1/webhooks/deliveries", "get"): (EVERYBODYS, 200),
     ("/api/v1/webhooks/deliveries/{delivery}/redeliver", "post"): (OWN, 200),
     ("/api/v1/webhooks/secret", "post"): (EVERYBODYS, 200),
     ("/api/v1/problems/{code}", "get"): (OPEN, 200),

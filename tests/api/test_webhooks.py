@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import jsonschema
 import pytest
 import standardwebhooks
 
 from accounts.models import IdempotentRequest
 from jobs import delivery, lifecycle, webhooks
+from jobs.errors import JobError
 from jobs.models import Job, WebhookDelivery, WebhookEndpoint
 from tests.api.programs import Program
 from tests.api.test_schema import conforms
@@ -191,6 +194,34 @@ def test_others_do_not_see_what_is_delivered(bob, key_of, api, endpoint):
     assert bobs.send("post", f"webhooks/deliveries/{sent['id']}/redeliver").status_code == 404
 
 
+def test_what_was_sent_anywhere_is_listed_by_job(api, bobs, upload, endpoint, receiver):
+    first, second = (upload(webhook_url=f"{receiver.url}/mine").json()["id"] for _ in range(2))
+    for job in (first, second):
+        api.send("post", f"speaker/jobs/{job}/cancel")
+    send_due()
+    listed = api.send("get", f"webhooks/deliveries?job_id={second}&status=delivered").json()["items"]
+    assert {(row["job_id"], row["endpoint_id"]) for row in listed} == {(second, None), (second, endpoint["id"])}
+    page = api.send("get", "webhooks/deliveries?limit=3").json()
+    rest = api.send("get", f"webhooks/deliveries?limit=3&cursor={page['next_cursor']}").json()
+    assert (len(page["items"]), len(rest["items"]), rest["next_cursor"]) == (3, 1, None)
+    assert len({row["id"] for row in page["items"] + rest["items"]}) == 4
+    assert api.send("get", "webhooks/deliveries?cursor=x").json()["code"] == "INVALID_OPTION"
+    assert api.send("get", f"webhooks/deliveries?job_id={10**30}").json()["code"] == "INVALID_OPTION"
+    assert bobs.send("get", f"webhooks/deliveries?job_id={second}").json()["items"] == []
+
+
+def test_what_is_sent_is_as_described(document, endpoint, receiver, queued, api):
+    lifecycle.fail(lifecycle.claim("engine", "tests"), JobError("PROCESSING_FAILED"))
+    api.send("post", f"{ENDPOINTS}/{endpoint['id']}/test")
+    send_due()
+    described = document["webhooks"]["event"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    closed = json.loads(json.dumps(document["components"]))
+    closed["schemas"]["EventBody"]["additionalProperties"] = False
+    for request in receiver.received:
+        jsonschema.validate(json.loads(request.body), {**described, "components": closed})
+    assert len(receiver.received) == 2
+
+
 def test_answers_are_as_described(api, document, endpoint, queued, receiver):
     lifecycle.cancel(queued)
     send_due()
@@ -206,6 +237,7 @@ def test_answers_are_as_described(api, document, endpoint, queued, receiver):
     conforms(document, f"{one}/test", "post", api.send("post", f"{path}/test"))
     conforms(document, f"{one}/deliveries", "get", api.send("get", f"{path}/deliveries"))
     conforms(document, f"{one}/secret", "post", api.send("post", f"{path}/secret"))
+    conforms(document, "/api/v1/webhooks/deliveries", "get", api.send("get", "webhooks/deliveries"))
     conforms(document, "/api/v1/webhooks/secret", "post", api.send("post", "webhooks/secret"))
     delivered = WebhookDelivery.objects.get(state="delivered")
     redeliver = "/api/v1/webhooks/deliveries/{delivery}/redeliver"

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-import threading
 import time
 from datetime import timedelta
 from email.utils import format_datetime
-from functools import partial
 from http.server import BaseHTTPRequestHandler
 
 import pytest
 import standardwebhooks
 from django.core import mail
-from django.db import connection
-from django.db.models import F
 from django.utils import timezone
 
 from jobs import delivery, housekeeping, lifecycle, signatures, webhooks
 from jobs.errors import JobError
 from jobs.models import WebhookDelivery, WebhookEndpoint
 from jobs.options import JobOptions
-from tests.processes import ROOT
-from tests.racing import race
-from tests.receiving import Receiver, answer
+from tests.jobs.outbox import canceled, fresh, pass_time, send_due
+from tests.receiving import Receiver, answer, drip, hang_up, silent
 
 pytestmark = pytest.mark.django_db
 State = WebhookDelivery.State
@@ -43,31 +35,6 @@ def endpoint(alice, receiver: Receiver) -> WebhookEndpoint:
 @pytest.fixture
 def waiting(endpoint, media) -> WebhookDelivery:
     return canceled(media)
-
-
-def canceled(media) -> WebhookDelivery:
-    lifecycle.cancel(lifecycle.submit(media, "extraction", JobOptions()))
-    return WebhookDelivery.objects.latest("id")
-
-
-def fresh(row: WebhookDelivery) -> WebhookDelivery:
-    return WebhookDelivery.objects.get(pk=row.pk)
-
-
-def pass_time(by: timedelta) -> None:
-    WebhookDelivery.objects.update(
-        due_at=F("due_at") - by, started_at=F("started_at") - by, attempted_at=F("attempted_at") - by
-    )
-    WebhookEndpoint.objects.update(failing_since=F("failing_since") - by)
-
-
-def send_due() -> int:
-    """Send all that is due now; returns how many were."""
-    sent = 0
-    while claimed := delivery.claim():
-        delivery.send(claimed)
-        sent += 1
-    return sent
 
 
 def wait_left(row: WebhookDelivery) -> float:
@@ -89,6 +56,12 @@ def test_an_event_arrives_once_with_signatures_that_hold(receiver, endpoint, wai
     assert (sent.state, sent.attempts, sent.response_status) == (State.DELIVERED, 1, 200)
     assert (sent.response_excerpt, sent.error) == ("thanks", "")
     assert sent.finished_at
+
+
+def test_the_body_is_json_as_it_was_written(receiver, waiting):
+    send_due()
+    assert json.loads(receiver.received[0].body) == json.loads(waiting.body)
+    assert receiver.received[0].body == waiting.body.encode()
 
 
 def test_a_jobs_own_url_is_signed_with_the_accounts_secret(alice, receiver, media):
@@ -126,21 +99,6 @@ def test_a_changed_address_holds_for_what_still_waits(receiver, endpoint, waitin
 
 
 # --- badly
-
-
-def drip(request: BaseHTTPRequestHandler) -> None:
-    for octet in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 1000:
-        request.wfile.write(bytes([octet]))
-        request.wfile.flush()
-        time.sleep(0.05)
-
-
-def silent(request: BaseHTTPRequestHandler) -> None:
-    time.sleep(2)
-
-
-def hang_up(request: BaseHTTPRequestHandler) -> None:
-    request.connection.close()
 
 
 @pytest.mark.parametrize(
@@ -374,117 +332,3 @@ def test_old_deliveries_are_tidied_away_and_waiting_ones_are_not(endpoint, media
     WebhookDelivery.objects.filter(pk=recent.pk).update(state=State.DELIVERED, finished_at=timezone.now() - 29 * DAY)
     housekeeping.delete_old_deliveries()
     assert set(WebhookDelivery.objects.all()) == {recent, waiting}
-
-
-# --- several senders, and senders that die
-
-
-def test_a_sender_that_lost_its_lease_cannot_write_over_the_next_ones_outcome(waiting):
-    slow = delivery.claim()
-    pass_time(delivery.LEASE)
-    delivery.settle(delivery.claim(), delivery.Outcome(status=200))
-    delivery.settle(slow, delivery.Outcome("http_error", "It answered 500.", 500))
-    assert (fresh(waiting).state, fresh(waiting).response_status) == (State.DELIVERED, 200)
-
-
-KILLED = """
-import os, signal, django
-django.setup()
-from jobs import delivery
-claimed = delivery.claim()
-assert claimed
-print("claimed", flush=True)
-signal.pause()
-"""
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_sender_killed_between_claim_and_sending_loses_nothing(receiver, waiting):
-    """In a process of its own, which has the tests' database and is killed at the wrong moment."""
-    program = (
-        f"from django.conf import settings; settings.DATABASES['default']['NAME'] = {database_name()!r}\n" + KILLED
-    )
-    sender = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE)
-    assert sender.stdout
-    assert sender.stdout.readline() == b"claimed\n"
-    sender.send_signal(signal.SIGKILL)
-    sender.wait()
-    sender.stdout.close()
-    assert fresh(waiting).state == State.SENDING
-    assert send_due() == 0
-    pass_time(delivery.LEASE)
-    assert send_due() == 1
-    assert (fresh(waiting).state, fresh(waiting).attempts) == (State.DELIVERED, 2)
-    assert len(receiver.received) == 1
-
-
-def database_name() -> str:
-    return str(connection.settings_dict["NAME"])
-
-
-@pytest.mark.race
-@pytest.mark.django_db(transaction=True)
-def test_eight_senders_send_each_row_once(receiver, endpoint, media, monkeypatch):
-    monkeypatch.setattr(delivery, "SENDERS_AN_OWNER", 100)
-    for _ in range(20):
-        canceled(media)
-    assert sum(race([send_due] * 8)) == 20
-    assert len(receiver.received) == 20
-    assert len({request.headers["webhook-id"] for request in receiver.received}) == 20
-    assert set(WebhookDelivery.objects.values_list("state", "attempts")) == {(State.DELIVERED, 1)}
-
-
-@pytest.mark.race
-@pytest.mark.django_db(transaction=True)
-def test_a_job_ends_once_in_the_outbox_whoever_is_faster_and_whatever_happens_to_endpoints(alice, receiver, media):
-    for _ in range(8):
-        endpoint = webhooks.create(alice, receiver.url, ALL)
-        job = lifecycle.submit(media, "extraction", JobOptions())
-        running = lifecycle.claim("engine", "tests")
-        race(
-            [
-                partial(lifecycle.succeed, running, {}, []),
-                partial(lifecycle.fail, running, JobError("ENGINE_FAILED")),
-                partial(lifecycle.cancel, job),
-                partial(webhooks.delete, endpoint),
-            ],
-            expected=(lifecycle.Conflict, JobError),
-        )
-        job.refresh_from_db()
-        assert job.finished
-        told = WebhookDelivery.objects.filter(job=job)
-        assert [webhooks.EVENTS[job.status]] * told.count() == [row.event_type for row in told]
-        assert told.count() <= 1
-        WebhookEndpoint.objects.all().delete()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_postman_sends_side_by_side_and_stops_when_told(receiver, endpoint, media, monkeypatch):
-    monkeypatch.setattr(delivery, "SENDERS_AN_OWNER", 100)
-    gate = threading.Barrier(5, timeout=20)
-
-    def together(request: BaseHTTPRequestHandler) -> None:
-        gate.wait()
-        answer()(request)
-
-    receiver.otherwise = together
-    for _ in range(10):
-        canceled(media)
-    postman = delivery.Postman()
-    postman.make_round()
-    receiver.wait_for(10)
-    postman.stop()
-    deadline = time.monotonic() + 10
-    while not postman.idle:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {State.DELIVERED}
-    canceled(media)
-    postman.make_round()
-    assert WebhookDelivery.objects.latest("id").state == State.WAITING
-
-
-def test_the_body_is_json_as_it_was_written(receiver, waiting):
-    send_due()
-    assert json.loads(receiver.received[0].body) == json.loads(waiting.body)
-    assert receiver.received[0].body == waiting.body.encode()
