@@ -167,7 +167,7 @@ def test_from_signing_up_to_hearing_and_saving_one_speaker(
     assert {Path(name).suffix for name in names} == {".wav", ".rttm", ".json"}
 
     page.click("role=tab[name=Files]")
-    assert page.locator(".files tbody tr").count() == 4
+    assert page.locator(".files tbody tr").count() == 5
     page.click("role=tab[name=Activity]")
     assert page.locator(".history li").last.inner_text().endswith("Done")
 

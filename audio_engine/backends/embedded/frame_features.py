@@ -66,6 +66,8 @@ def _encode(pcm: Samples, gain: GainCurve, silero: SileroVad, first: int, last: 
     """What silero makes of its frames first to last before it remembers, shape (last - first, 128)."""
     import torch
 
+    if first == last:  # a last block so short that the frames before it reach to its end
+        return torch.zeros(0, 128)
     begin = first * SILERO_FRAME - SILERO_CONTEXT
     samples = gain.apply(read_samples(pcm, begin, last * SILERO_FRAME), begin)
     with torch.inference_mode():
@@ -95,8 +97,11 @@ class _Memory:
     def _advance(self, keep_from: int, encoded: Tensor) -> None:
         import torch
 
+        self._outputs = self._outputs[keep_from - self._first :]
+        self._first = keep_from
+        if not len(encoded):
+            return
         with torch.inference_mode():
             logits, hidden, self._state = self._silero.recur(encoded, self._state)
             new = torch.cat((logits[:, None], hidden), dim=1).numpy()
-        self._outputs = np.concatenate((self._outputs[keep_from - self._first :], new))
-        self._first = keep_from
+        self._outputs = np.concatenate((self._outputs, new))

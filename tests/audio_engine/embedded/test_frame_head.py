@@ -43,6 +43,13 @@ def hear(pcm: Wave, silero: SileroVad, head: FrameHead) -> npt.NDArray[np.float3
     return probabilities(pcm, gain_curve(frame_levels(pcm)), silero, head, lambda _: None)
 
 
+def hear_whole(
+    pcm: Wave, silero: SileroVad, head: FrameHead, monkeypatch: pytest.MonkeyPatch
+) -> npt.NDArray[np.float32]:
+    monkeypatch.setattr(frame_features, "BLOCK_FRAMES", len(pcm))
+    return hear(pcm, silero, head)
+
+
 def turns(sample: Path) -> list[tuple[float, float]]:
     rttm = sample.with_suffix(".rttm")
     fields = [line.split() for line in rttm.read_text().splitlines()]
@@ -92,6 +99,15 @@ def test_hearing_piece_by_piece_changes_nothing(
     monkeypatch.setattr(frame_features, "BLOCK_FRAMES", block)
     # Silero's convolutions round differently for other numbers of frames, and its memory carries that on.
     np.testing.assert_allclose(hear(conversation, silero, head), whole, atol=2e-3)
+
+
+@pytest.mark.parametrize("samples", range(1, 1200, 97))
+def test_a_last_piece_of_any_length_is_heard(
+    conversation: Wave, silero: SileroVad, head: FrameHead, samples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frame_features, "BLOCK_FRAMES", 200)
+    pcm = conversation[: 200 * frame_features.FRAME + samples]
+    np.testing.assert_allclose(hear(pcm, silero, head), hear_whole(pcm, silero, head, monkeypatch), atol=2e-3)
 
 
 def test_hearing_twice_gives_the_same_bytes(conversation: Wave, silero: SileroVad, head: FrameHead) -> None:
