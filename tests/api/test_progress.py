@@ -351,12 +351,16 @@ def test_open_streams_hold_no_threads_and_no_database(web, http, console, job):
 
 
 def test_who_leaves_makes_room(http, job):
-    for _ in range(2):
-        with ExitStack() as open_streams:
-            for _ in range(LIMIT):
-                stream = open_streams.enter_context(http.stream("GET", f"jobs/{job}/events"))
-                assert stream.status_code == 200
-        time.sleep(0.5)
+    with ExitStack() as open_streams:
+        streams = [open_streams.enter_context(http.stream("GET", f"jobs/{job}/events")) for _ in range(LIMIT)]
+        assert all(stream.status_code == 200 for stream in streams)
+    with ExitStack() as open_streams:
+
+        def refused() -> int:
+            stream = open_streams.enter_context(http.stream("GET", f"jobs/{job}/events"))
+            return stream.status_code != 200
+
+        assert all(settled(refused, 0) for _ in range(LIMIT))
 
 
 def test_a_wait_is_answered_by_the_running_server(http, console, job):

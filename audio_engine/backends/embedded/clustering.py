@@ -21,6 +21,8 @@ LARGEST_SAMPLE = 1500  # windows in the dense affinity at most
 PURE = 0.5  # of the short window one voice alone
 MINIMUM_PURE = 12
 REFINEMENTS = 2
+COPY = 0.97  # cosine that two utterances of one voice do not reach: the second window is the first one played again
+APART = 5  # windows that do not overlap, on the grid
 
 Vectors = npt.NDArray[np.float32]
 
@@ -49,12 +51,19 @@ def _spread(total: int, limit: int) -> npt.NDArray[np.int64]:
 def cluster(vectors: Vectors, bounds: SpeakerBounds) -> Clusters:
     """Finds the speakers in sampled windows (windows, scales, dimension). Of too few windows it finds fewer speakers
     than `bounds` asks for."""
-    flat = unit_rows(vectors.reshape(len(vectors), -1).astype(np.float64))
+    flat = _without_copies(unit_rows(vectors.reshape(len(vectors), -1).astype(np.float64)))
     labels = _partition(flat, bounds)
     for _ in range(REFINEMENTS):
         means = unit_rows(np.stack([flat[labels == label].mean(axis=0) for label in np.unique(labels)]))
         labels = (flat @ means.T).argmax(axis=1)
     return Clusters(means.reshape(len(means), *vectors.shape[1:]).astype(np.float32))
+
+
+def _without_copies(vectors: Matrix) -> Matrix:
+    """The windows less those played before: in loops and jingles each window and its copies would be a cluster."""
+    order = np.arange(len(vectors))
+    copies = (vectors @ vectors.T >= COPY) & (order[:, None] - order >= APART)
+    return vectors[~copies.any(axis=1)]
 
 
 def _partition(vectors: Matrix, bounds: SpeakerBounds) -> Labels:

@@ -68,3 +68,11 @@ def test_clustering_twice_gives_the_same_bytes() -> None:
     assert (
         cluster(vectors, SpeakerBounds()).centroids.tobytes() == cluster(vectors, SpeakerBounds()).centroids.tobytes()
     )
+
+
+@pytest.mark.parametrize("times", [3, 10])
+def test_a_recording_that_is_played_again_and_again_has_no_more_voices_than_once(times: int) -> None:
+    vectors, _ = voices(2, 30)
+    generator = np.random.default_rng(0)
+    again = np.concatenate([vectors + 0.005 * generator.standard_normal(vectors.shape) for _ in range(times)])
+    assert len(cluster(again.astype(np.float32), SpeakerBounds())) == 2

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from audio_engine.backends.base import Samples
+from audio_engine.backends.base import Diarizer, Samples
 from audio_engine.types import Diarization, Progress, SpeakerBounds, Turn
 
 STEPS = 10
 
 
-class UnhurriedDiarizer:
+class UnhurriedDiarizer(Diarizer):
     name = "unhurried"
 
     def missing(self) -> str | None:
