@@ -360,6 +360,7 @@ def test_who_leaves_makes_room(http, job):
 
     for _ in range(3):
         assert settled(crowded, most=False)
+    assert settled(lambda: http.get(f"jobs/{job}?wait=1").status_code, most=200)
 
 
 def test_a_wait_is_answered_by_the_running_server(http, console, job):
