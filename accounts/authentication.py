@@ -41,8 +41,10 @@ def by_key(secret: str) -> tuple[User, APIKey]:
     key = APIKey.objects.select_related("user").filter(digest=APIKey.digest_of(secret)).first()
     if key is None:
         raise exceptions.AuthenticationFailed("Invalid API key", "invalid_credentials")
-    if not key.active:
+    if key.revoked_at:
         raise exceptions.PermissionDenied("This API key has been revoked", "key_revoked")
+    if key.expired:
+        raise exceptions.PermissionDenied("This API key has expired", "key_expired")
     if not key.user.is_active:
         raise exceptions.PermissionDenied("This account is switched off", "account_inactive")
     _note_use(key)
@@ -63,7 +65,7 @@ def by_token(encoded: str, kind: type[Token] = AccessToken) -> tuple[User, Token
 def still_good(user: User, auth: APIKey | Token) -> bool:
     """Whether what let somebody in would do so again, for connections that stay open."""
     if isinstance(auth, APIKey):
-        return APIKey.objects.filter(pk=auth.pk, revoked_at=None, user__is_active=True).exists()
+        return APIKey.objects.filter(APIKey.letting_in(), pk=auth.pk, user__is_active=True).exists()
     try:
         return by_token(str(auth))[0] == user
     except exceptions.AuthenticationFailed:

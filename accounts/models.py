@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
@@ -53,6 +54,7 @@ class APIKey(models.Model):
     digest = models.CharField(max_length=64, unique=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
@@ -63,19 +65,29 @@ class APIKey(models.Model):
         return f"{self.name} ({self.prefix}…)"
 
     @classmethod
-    def issue(cls, user: User, name: str) -> tuple[APIKey, str]:
+    def issue(cls, user: User, name: str, *, expires_at: datetime | None = None) -> tuple[APIKey, str]:
         """A new key and its secret, which nobody can read again."""
         secret = "ap_" + secrets.token_urlsafe(24)
-        key = cls.objects.create(user=user, name=name, prefix=secret[: cls.PREFIX_LENGTH], digest=cls.digest_of(secret))
-        return key, secret
+        shown = {"prefix": secret[: cls.PREFIX_LENGTH], "digest": cls.digest_of(secret)}
+        return cls.objects.create(user=user, name=name, expires_at=expires_at, **shown), secret
 
     @staticmethod
     def digest_of(secret: str) -> str:
         return hashlib.sha256(secret.encode()).hexdigest()
 
+    @staticmethod
+    def letting_in(prefix: str = "") -> Q:
+        """What holds of keys that are neither revoked nor expired; `prefix` leads to them from another model."""
+        unrevoked = Q(**{f"{prefix}revoked_at": None})
+        return unrevoked & (Q(**{f"{prefix}expires_at": None}) | Q(**{f"{prefix}expires_at__gt": timezone.now()}))
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
     @property
     def active(self) -> bool:
-        return self.revoked_at is None
+        return self.revoked_at is None and not self.expired
 
     def revoke(self) -> None:
         APIKey.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=timezone.now())

@@ -101,6 +101,14 @@ def check_prices(**_: Any) -> list[CheckMessage]:
 
 
 @register
+def check_dollars(**_: Any) -> list[CheckMessage]:
+    if settings.CREDITS_PER_USD >= 1:
+        return []
+    hint = "SOLOIST_CREDITS_PER_USD has to be 1 or more."
+    return [Error("No number of credits stands for a dollar.", hint=hint, id="soloist.E009")]
+
+
+@register
 def check_folders(**_: Any) -> list[CheckMessage]:
     folders = [settings.DATA_DIR, settings.SCRATCH_DIR]
     return [

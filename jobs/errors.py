@@ -42,6 +42,7 @@ ERRORS: dict[str, ErrorKind] = {
     "LINK_EXPIRED": ErrorKind(403, "This link has expired; ask for the job again to get a fresh one."),
     "LINK_INVALID": ErrorKind(403, "This link is not valid; it may have been cut or altered."),
     "FILE_NOT_FOUND": ErrorKind(404, "This file has been deleted."),
+    "NOT_OFFERED": ErrorKind(501, "This server does not do this; /api/v1/docs lists what it does."),
     "INTERNAL_ERROR": ErrorKind(500, "Something went wrong on the server. Nothing was charged; try again."),
     # the recording, at submission or while the job runs
     "INVALID_AUDIO_FORMAT": ErrorKind(400, "Invalid file type. Must be audio or video file."),

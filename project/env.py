@@ -47,6 +47,9 @@ VARIABLES: dict[str, Variable] = {
     "SOLOIST_CREDITS_PER_SECOND": Variable(
         "json", {"extraction": "5.5", "diarization": "5.5"}, "Price of one second of audio for each task, as JSON."
     ),
+    "SOLOIST_CREDITS_PER_USD": Variable(
+        "int", 7500, "Credits that stand for one US dollar where AudioPod's clients ask for dollars."
+    ),
     "SOLOIST_RATE_LIMIT": Variable("int", 100, "Requests a minute for each key and endpoint."),
     "SOLOIST_STREAMS_PER_ACCOUNT": Variable(
         "int", 20, "Event streams and long waits of one account that a web process keeps open."

@@ -6,17 +6,43 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.urls import Resolver404, resolve
 from django.views.decorators.csrf import csrf_exempt
 
+from jobs.errors import JobError
+
 NOTHING_HERE = "There is nothing at this address; /api/v1/docs lists what there is."
+
+# What clients of AudioPod can ask for that is no work on a recording of speech, by the beginning of its address.
+OUT_OF_SCOPE = {
+    "/api/v1/music": "Music generation",
+    "/api/v1/voice": "Speech synthesis",
+    "/api/v1/translation": "Speech translation",
+    "/api/v1/audiobook": "Audiobook production",
+    "/api/v1/podcast": "Podcast production",
+    "/api/v1/reader": "Reading texts aloud",
+    "/api/v1/midi": "Conversion to MIDI",
+    "/api/v2/video": "Video production",
+    "/api/v1/api-wallet/topup": "Buying credits",
+    "/api/v1/credits/payg": "Buying credits",
+}
 
 
 @csrf_exempt
 def nowhere(request: HttpRequest) -> HttpResponseBase:
     """Takes a trailing slash for a slip: a redirect would make a POST a GET."""
+    path = request.path_info.rstrip("/")
     try:
-        match = resolve(request.path_info.rstrip("/"))
+        match = resolve(path)
     except Resolver404:
         match = None
     if match is None or match.func is nowhere:
-        return JsonResponse({"detail": NOTHING_HERE}, status=404)
+        return _nothing(path)
     request.resolver_match = match
     return match.func(request, *match.args, **match.kwargs)
+
+
+def _nothing(path: str) -> JsonResponse:
+    for prefix, service in OUT_OF_SCOPE.items():
+        if f"{path}/".startswith(f"{prefix}/"):
+            message = f"{service} is not part of this server; /api/v1/docs lists what is."
+            error = JobError("NOT_OFFERED", message, details={"service": service})
+            return JsonResponse(error.body(), status=error.status)
+    return JsonResponse({"detail": NOTHING_HERE}, status=404)

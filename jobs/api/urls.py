@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import batch, documents, estimate, events, jobs, listing, media, problems, speaker, webhooks
+from . import batch, documents, estimate, events, jobs, listing, media, problems, speaker, wallet, webhooks
 
 urlpatterns = [
     path("speaker/extract", speaker.Extract.as_view(), name="api-extract"),
@@ -29,6 +29,13 @@ urlpatterns = [
     path("webhooks/deliveries", webhooks.AllDeliveries.as_view(), name="api-all-deliveries"),
     path("webhooks/deliveries/<uuid:delivery>/redeliver", webhooks.Redeliver.as_view(), name="api-redeliver"),
     path("webhooks/secret", webhooks.JobSecret.as_view(), name="api-job-webhook-secret"),
+    path("api-wallet/balance", wallet.Balance.as_view(), name="api-wallet-balance"),
+    path("api-wallet/pricing", wallet.Pricing.as_view(), name="api-wallet-pricing"),
+    path("api-wallet/service-types", wallet.ServiceTypes.as_view(), name="api-wallet-services"),
+    path("api-wallet/estimate", wallet.Estimate.as_view(), name="api-wallet-estimate"),
+    path("api-wallet/check-balance", wallet.CheckBalance.as_view(), name="api-wallet-check"),
+    path("api-wallet/usage", wallet.Usage.as_view(), name="api-wallet-usage"),
+    path("api-wallet/topups", wallet.Topups.as_view(), name="api-wallet-topups"),
     path("problems/<slug:code>", problems.Problem.as_view(), name="api-problem"),
     path("schema", documents.Schema.as_view(), name="api-schema"),
     path("docs", documents.Docs.as_view(), name="api-docs"),

@@ -22,6 +22,9 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/auth/refresh", "post"): (OPEN, 422),
     ("/api/v1/auth/me", "get"): (EVERYBODYS, 200),
     ("/api/v1/auth/me", "patch"): (EVERYBODYS, 200),
+    ("/api/v1/auth/api-keys", "get"): (EVERYBODYS, 200),
+    ("/api/v1/auth/api-keys", "post"): (EVERYBODYS, 422),
+    ("/api/v1/auth/api-keys/{key_id}", "delete"): (OWN, 204),
     ("/api/v1/credits", "get"): (EVERYBODYS, 200),
     ("/api/v1/credits/usage", "get"): (EVERYBODYS, 200),
     ("/api/v1/credits/multipliers", "get"): (EVERYBODYS, 200),
@@ -53,6 +56,13 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/webhooks/deliveries", "get"): (EVERYBODYS, 200),
     ("/api/v1/webhooks/deliveries/{delivery}/redeliver", "post"): (OWN, 200),
     ("/api/v1/webhooks/secret", "post"): (EVERYBODYS, 200),
+    ("/api/v1/api-wallet/balance", "get"): (EVERYBODYS, 200),
+    ("/api/v1/api-wallet/pricing", "get"): (OPEN, 200),
+    ("/api/v1/api-wallet/service-types", "get"): (OPEN, 200),
+    ("/api/v1/api-wallet/estimate", "post"): (OPEN, 422),
+    ("/api/v1/api-wallet/check-balance", "post"): (EVERYBODYS, 422),
+    ("/api/v1/api-wallet/usage", "get"): (EVERYBODYS, 200),
+    ("/api/v1/api-wallet/topups", "get"): (EVERYBODYS, 200),
     ("/api/v1/problems/{code}", "get"): (OPEN, 200),
     ("/api/v1/schema", "get"): (OPEN, 200),
     ("/api/v1/docs", "get"): (OPEN, 200),
@@ -81,8 +91,9 @@ def patterns(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, URLPatte
 
 @pytest.fixture
 def job(queued):
-    """Canceled, so that it can be retried and canceled again, and that there is a delivery to its owner's webhook."""
+    """Canceled, so that it can be retried and canceled again and its owner's webhook is told; its owner has a key."""
     webhooks.create(queued.owner, "https://example.org/hook", ["job.cancelled"])
+    APIKey.issue(queued.owner, "laptop")
     return lifecycle.cancel(queued)
 
 
@@ -90,7 +101,7 @@ def attempt(program: Program, path: str, method: str, number: int) -> int:
     body = URL if path.endswith(("extract", "diarize", "endpoints")) else {} if method in ("post", "patch") else None
     delivery = WebhookDelivery.objects.get()
     ids = {"job_id": number, "endpoint": delivery.endpoint.uuid, "delivery": delivery.uuid, "code": "JOB_NOT_FOUND"}
-    ids["media"] = Media.objects.get().uuid
+    ids["media"], ids["key_id"] = Media.objects.get().uuid, APIKey.objects.get(name="laptop").pk
     address = (path.removeprefix("/api/v1/") + QUERIES.get(path, "")).format(**ids)
     return program.send(method, address, body).status_code
 
@@ -124,6 +135,6 @@ def test_nobody_gets_in_without_credentials(nobody, job, path, method):
 
 @pytest.mark.parametrize(("path", "method"), ACCESS)
 def test_nobody_gets_in_with_a_revoked_key(api, job, path, method):
-    APIKey.objects.get().revoke()
+    APIKey.objects.get(name="tests").revoke()
     whose, status = ACCESS[path, method]
     assert attempt(api, path, method, job.number) == (status if whose == OPEN else 403)
