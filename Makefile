@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
+AT_ONCE := --numprocesses logical --maxprocesses 4 --dist loadfile
 POSTGRES := $(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin/initdb)))
 
 .PHONY: run test lint format clean
@@ -20,10 +21,10 @@ test: .venv/.installed-test node_modules/.built
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && export SOLOIST_DATA_DIR="$$folder" && \
 		$(BIN)/python manage.py check && $(BIN)/python manage.py makemigrations --check --dry-run
 	@echo "Testing."
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(AT_ONCE)
 ifneq ($(POSTGRES),)
 	@echo "Testing races and money again, on PostgreSQL."
-	@$(BIN)/python -m pytest --database postgresql -m "race or money"
+	@$(BIN)/python -m pytest $(AT_ONCE) --database postgresql -m "race or money"
 else ifneq ($(CI),)
 	@echo "PostgreSQL is not installed, and here it has to be." >&2; exit 1
 else

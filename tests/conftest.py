@@ -36,13 +36,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("SOLOIST_") and name != "SOLOIST_EVAL"]:
         del os.environ[name]
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # they inherit which database
+        os.environ["DATABASE_URL"] = database_url(config)
+    if config.getoption("numprocesses", None) is None:  # else it is the workers who test
+        choose_settings(config)
+
+
+def choose_settings(config: pytest.Config) -> None:
     config.stash[DATA_DIR] = Path(tempfile.mkdtemp(prefix="soloist-tests-"))
     os.environ["SOLOIST_DATA_DIR"] = str(config.stash[DATA_DIR])
     os.environ["HF_HOME"] = str(config.stash[DATA_DIR] / "huggingface")  # whoever runs the tests may have models
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.pop("HF_TOKEN", None)
-    if "PYTEST_XDIST_WORKER" not in os.environ:  # they inherit what the controller chose
-        os.environ["DATABASE_URL"] = database_url(config)
     os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
     from django.conf import settings
 
