@@ -20,7 +20,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from .models import IdempotentRequest
+from .models import IdempotentRequest, User
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -33,6 +33,14 @@ class IdempotencyError(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+
+class Repeated(Exception):
+    """`body` is what was noted of the first time."""
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        super().__init__(body)
+        self.body = body
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,15 @@ def reserve(request: Request, parameters: Mapping[str, Any]) -> Iterator[Reserva
     finally:
         # Answered rows stay; one without an answer is in nobody's way any longer.
         IdempotentRequest.objects.filter(pk=row.pk, status=None, created_at=row.created_at).delete()
+
+
+def note(user: User, endpoint: str, key: str, body: Mapping[str, Any]) -> None:
+    """For the forms of our pages: note, in the transaction that does the work, what came of it. Raises Repeated, which
+    undoes the work, where that was done before."""
+    answer = {"fingerprint": "", "status": 200, "body": body}
+    row, new = IdempotentRequest.objects.get_or_create(user=user, endpoint=endpoint, key=key, defaults=answer)
+    if not new:
+        raise Repeated(row.body)
 
 
 def fingerprint(parameters: Mapping[str, Any]) -> str:

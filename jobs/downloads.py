@@ -43,22 +43,36 @@ KINDS: dict[str, type[Track] | type[Media]] = {"track": Track, "media": Media}
 
 def track_url(track: Track, request: Any = None, *, inline: bool = False) -> str:
     """Where to get a track without signing in, for LINK_SECONDS. `inline` for a player, else it is saved."""
-    return _url("track", track, request, inline)
+    return _url(track, request, inline)
 
 
 def media_url(media: Media, request: Any = None, *, inline: bool = False) -> str:
     """The same for a recording as it was sent."""
-    return _url("media", media, request, inline)
+    return _url(media, request, inline)
 
 
-def _url(kind: str, stored: Track | Media, request: Any, inline: bool) -> str:
-    if not isinstance(default_storage, FileSystemStorage):
+def page_link(stored: Track | Media, *, inline: bool) -> str:
+    """The same for our own pages, which load from nowhere else, by whatever name of the server they were opened."""
+    return _path(stored, inline) if _local() else _presigned(stored, inline)
+
+
+def _url(stored: Track | Media, request: Any, inline: bool) -> str:
+    if not _local():
         return _presigned(stored, inline)
-    token = signing.dumps([kind, stored.pk, inline], salt=SALT)
-    path = reverse("file", args=[token, stored.name if kind == "track" else "recording"])
+    path = _path(stored, inline)
     if settings.PUBLIC_URL or request is None:
         return f"{settings.PUBLIC_URL}{path}"
     return str(request.build_absolute_uri(path))
+
+
+def _local() -> bool:
+    return isinstance(default_storage, FileSystemStorage)
+
+
+def _path(stored: Track | Media, inline: bool) -> str:
+    kind = "track" if isinstance(stored, Track) else "media"
+    token = signing.dumps([kind, stored.pk, inline], salt=SALT)
+    return reverse("file", args=[token, stored.name if isinstance(stored, Track) else "recording"])
 
 
 def _presigned(stored: Track | Media, inline: bool) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 from django import forms
 
@@ -25,6 +26,7 @@ def _count(label: str) -> forms.IntegerField:
 class SubmitForm(forms.Form):
     """A recording, as a file or a link, and what is wanted of it."""
 
+    token = forms.UUIDField(required=False, initial=uuid4, widget=forms.HiddenInput)
     file = forms.FileField(required=False, allow_empty_file=True, max_length=1000)
     url = forms.CharField(label="Link", required=False, max_length=2000)
     task = forms.ChoiceField(label="Wanted", choices=TASK_CHOICES, required=False, initial="extraction")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from accounts import ledger
+from accounts import idempotency, ledger
 from accounts.models import User
 from jobs import files, ingest, lifecycle, outbound, pricing
 from jobs.errors import JobError
@@ -69,20 +73,41 @@ def _submit_file(owner: User, upload: UploadedFile, form: SubmitForm) -> Job:
         with local.open("wb") as out:
             for chunk in upload.chunks():
                 out.write(chunk)
+        with local.open("rb") as sent:
+            digest = hashlib.file_digest(sent, "sha256").hexdigest()
         media = ingest.take_upload(owner, local, upload.name or "")
     try:
-        return lifecycle.submit(media, form.task_name, form.cleaned_data["options"])
-    except ledger.InsufficientCredits as short:
+        job = _once(owner, form, digest, lambda: lifecycle.submit(media, form.task_name, form.cleaned_data["options"]))
+    except JobError:
         ingest.discard(media)
-        raise _too_dear(short) from short
+        raise
+    if job.media_id != media.pk:
+        ingest.discard(media)
+    return job
 
 
 def _submit_url(owner: User, url: str, form: SubmitForm) -> Job:
     outbound.check_url(url)
+    name, options = ingest.name_of(url), form.cleaned_data["options"]
+    return _once(owner, form, url, lambda: lifecycle.submit_url(owner, url, name, form.task_name, options))
+
+
+def _once(owner: User, form: SubmitForm, source: str, queue: Callable[[], Job]) -> Job:
+    """The new job; the one there is already where a form was sent twice, as by a double click without JavaScript."""
+    asked = {"source": source, "task": form.task_name, "options": form.cleaned_data["options"].to_json()}
+    key = f"{form.cleaned_data['token']} {idempotency.fingerprint(asked)}"  # going back, one may send another recording
     try:
-        return lifecycle.submit_url(owner, url, ingest.name_of(url), form.task_name, form.cleaned_data["options"])
+        with transaction.atomic():
+            job = queue()
+            if form.cleaned_data["token"]:
+                idempotency.note(owner, "form", key, {"job": str(job.uuid)})
+            return job
     except ledger.InsufficientCredits as short:
         raise _too_dear(short) from short
+    except idempotency.Repeated as first:
+        if job := Job.objects.filter(owner=owner, uuid=first.body["job"]).first():
+            return job
+        raise JobError("JOB_NOT_FOUND") from first
 
 
 def _too_dear(short: ledger.InsufficientCredits) -> JobError:

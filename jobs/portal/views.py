@@ -139,7 +139,7 @@ def timeline(request: HttpRequest, job: UUID) -> HttpResponse:
 def file(request: HttpRequest, job: UUID, track: int) -> HttpResponse:
     """To the signed address of a file. This one stays good as long as the session, that one for an hour."""
     found = get_object_or_404(_own(request, job).tracks, pk=track)
-    return redirect(downloads.track_url(found, request, inline="listen" in request.GET))
+    return redirect(downloads.page_link(found, inline="listen" in request.GET))
 
 
 @login_required
@@ -148,7 +148,7 @@ def recording(request: HttpRequest, job: UUID) -> HttpResponse:
     found = _own(request, job)
     if found.media is None:
         raise Http404
-    return redirect(downloads.media_url(found.media, request, inline="listen" in request.GET))
+    return redirect(downloads.page_link(found.media, inline="listen" in request.GET))
 
 
 @login_required

@@ -8,7 +8,7 @@ import { send } from "./upload.js";
 
 const form = document.getElementById("drop");
 const [list, start, total, go, clear] = ["queue", "start", "total", "go", "clear"].map((id) => document.getElementById(id));
-const OPTIONS = ["task", "num_speakers", "min_speakers", "max_speakers", "overlap", "clean_background", "compact"];
+const OPTIONS = ["task", "engine", "num_speakers", "min_speakers", "max_speakers", "overlap", "clean_background", "compact"];
 const queue = new Set();
 let sending = false;
 
@@ -114,6 +114,7 @@ async function sendOne(item) {
   fields.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
   for (const name of OPTIONS) {
     const input = form.elements[name];
+    if (!input) continue; // the engine, where there is but one
     if (input.type !== "checkbox") fields.set(name, input.value);
     else if (input.checked) fields.set(name, "on");
   }

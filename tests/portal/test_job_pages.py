@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,6 +98,23 @@ def test_without_javascript_the_form_leads_to_the_jobs_page(alices: Client, reco
     with recording.open("rb") as file:
         answer = alices.post("/jobs/submit", {"file": file})
     assert answer["Location"] == f"/jobs/{Job.objects.get().uuid}"
+
+
+@pytest.mark.money
+def test_a_form_that_is_sent_twice_makes_one_job_and_one_hold(alices: Client, alice: User, recording: Path) -> None:
+    page = alices.get("/jobs").content.decode()
+    token = re.search(r'name="token" value="([^"]+)"', page)[1]  # type: ignore[index]
+
+    def submit(path: Path, **options: object) -> str:
+        with path.open("rb") as file:
+            return alices.post("/jobs/submit", {"file": file, "token": token, **options})["Location"]
+
+    first, again, other = submit(recording), submit(recording), submit(recording, task="diarization")
+    assert first == again != other
+    assert (Job.objects.count(), Media.objects.count()) == (2, 2)
+    assert alice.credit_entries.filter(kind="hold").count() == 2
+    links = [alices.post("/jobs/submit", {"url": "https://example.org/a.mp3", "token": token}) for _ in range(2)]
+    assert len({link["Location"] for link in links}) == 1
 
 
 def test_a_link_becomes_a_job_that_is_fetched_later(alices: Client) -> None:
@@ -306,6 +324,13 @@ def test_files_are_reached_by_signed_links(alices: Client, finished: Job, record
     link = urlsplit(alices.get(f"/jobs/{finished.uuid}/files/{track.pk}")["Location"])
     answer = Client().get(link.path, headers={"Range": "bytes=0-3"})
     assert (answer.status_code, answer.getvalue()) == (206, recording.read_bytes()[:4])
+
+
+def test_pages_load_from_where_they_were_opened(alices: Client, finished: Job, settings: SettingsWrapper) -> None:
+    settings.PUBLIC_URL = "https://soloist.example.org"
+    track = finished.tracks.filter(kind=Track.Kind.AUDIO).first()
+    for path in (f"/jobs/{finished.uuid}/files/{track.pk}?listen", f"/jobs/{finished.uuid}/recording?listen"):
+        assert alices.get(path)["Location"].startswith("/files/")
 
 
 def test_all_files_come_in_one_zip(alices: Client, finished: Job, recording: Path) -> None:
