@@ -11,8 +11,11 @@ from .models import CreditEntry, User
 MOST_ENTRIES_A_PAGE = 500
 
 
+SERVICE_TYPES = {"extraction": "speaker_extraction", "diarization": "speaker_diarization"}  # as AudioPod calls them
+
+
 def service_type(task: str) -> str:
-    return f"speaker_{task}"
+    return SERVICE_TYPES.get(task, task)
 
 
 class Credentials(serializers.Serializer[Any]):
@@ -77,7 +80,7 @@ class Usage(serializers.Serializer[CreditEntry]):
     id = serializers.IntegerField()
     user_credits_id = serializers.UUIDField(source="user_id")
     credits_used = serializers.IntegerField(source="spent")
-    service_type = serializers.SerializerMethodField(help_text="`speaker_extraction` or `speaker_diarization`.")
+    service_type = serializers.SerializerMethodField(help_text="Such as `speaker_extraction`.")
     audio_duration = serializers.FloatField(source="audio_seconds", help_text="Seconds.")
     credit_source = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()

@@ -1,6 +1,6 @@
-"""Speaker diarization and extraction: who spoke when, and everyone on a track of their own.
+"""What can be done with recordings of people: who spoke when, and everyone on a track of their own.
 
-`extract` does a whole request in this process; `EngineProcess` keeps a warm process that does requests one after
+`run` does a whole request in this process; `EngineProcess` keeps a warm process that does requests one after
 another. Both raise `EngineError`.
 """
 
@@ -10,11 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from .client import EngineDied, EngineProcess
 from .errors import Canceled, EngineError, ErrorCode
-from .types import Diarization, MediaInfo, MediaLimits, Progress, Request, Result, SpeakerBounds, Turn
+from .types import (
+    Diarization,
+    MediaInfo,
+    MediaLimits,
+    Progress,
+    Request,
+    Result,
+    SpeakerBounds,
+    SpeakerRequest,
+    SpeakerResult,
+    Turn,
+)
 
 if TYPE_CHECKING:
     from .media import probe
-    from .pipeline import extract
+    from .pipeline import run
 
 __all__ = [
     "Canceled",
@@ -29,17 +40,19 @@ __all__ = [
     "Request",
     "Result",
     "SpeakerBounds",
+    "SpeakerRequest",
+    "SpeakerResult",
     "Turn",
-    "extract",
     "probe",
+    "run",
 ]
 
 
 def __getattr__(name: str) -> Any:  # numpy and FFmpeg come in only where they are used
-    if name == "extract":
-        from .pipeline import extract
+    if name == "run":
+        from .pipeline import run
 
-        return extract
+        return run
     if name == "probe":
         from .media import probe
 

@@ -15,7 +15,17 @@ from . import registry
 from .errors import EngineError
 from .models.offline import go_offline
 from .registry import AUTO
-from .types import OVERLAP_POLICIES, Progress, Request, Result, SpeakerBounds, SpeakerStats, Stage
+from .types import (
+    OVERLAP_POLICIES,
+    Progress,
+    Request,
+    Result,
+    SpeakerBounds,
+    SpeakerRequest,
+    SpeakerResult,
+    SpeakerStats,
+    Stage,
+)
 
 REJECTED, FAILED, INTERRUPTED = 2, 1, 130
 BAR_WIDTH = 30
@@ -47,9 +57,7 @@ def _probe(options: argparse.Namespace) -> None:
 
 
 def _extract(options: argparse.Namespace) -> None:
-    from .pipeline import extract
-
-    request = Request(
+    request = SpeakerRequest(
         source=options.recording,
         output=options.output,
         task=options.task,
@@ -59,12 +67,23 @@ def _extract(options: argparse.Namespace) -> None:
         clean_background=getattr(options, "clean_background", False),
         compact=getattr(options, "compact", False),
     )
-    _clear(options.output)
+    _run(request, options.json)
+
+
+def _run(request: Request, as_json: bool) -> None:
+    from .pipeline import run
+
+    _clear(request.output)
     with _progress_bar() as progress, contextlib.redirect_stdout(sys.stderr):  # stdout is for the result
-        registry.prepare(options.engine)
+        registry.prepare(request.engine, request.task)
         go_offline()
-        result = extract(request, progress)
-    print((options.output / "result.json").read_text(encoding="utf-8") if options.json else _table(result))
+        result = run(request, progress)
+    print((request.output / "result.json").read_text(encoding="utf-8") if as_json else _said(result))
+
+
+def _said(result: Result) -> str:
+    lines = [_table(result)] if isinstance(result, SpeakerResult) else []
+    return "\n".join([*lines, *(f"warning: {warning}" for warning in result.warnings)])
 
 
 def _models(options: argparse.Namespace) -> None:
@@ -97,7 +116,7 @@ def _progress_bar() -> Iterator[Progress]:
             print(f"\r{'':<{BAR_WIDTH + 30}}\r", end="", file=sys.stderr, flush=True)
 
 
-def _table(result: Result) -> str:
+def _table(result: SpeakerResult) -> str:
     rows = [COLUMNS, *(_row(speaker) for speaker in result.speakers)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
@@ -107,7 +126,6 @@ def _table(result: Result) -> str:
             *lines,
             f"{result.media.seconds:.1f} s: {recording.speech_seconds:.1f} s speech, {recording.silence_seconds:.1f} s"
             f" silence, {recording.overlap_seconds:.1f} s overlap",
-            *(f"warning: {warning}" for warning in result.warnings),
         ]
     )
 

@@ -88,14 +88,14 @@ class EngineProcess:
         self.terminate()
         raise TimeoutError(f"the engine process was not ready within {timeout:.0f} s")
 
-    def extract(self, request: Request, on_progress: OnProgress | None = None) -> Result:
+    def run(self, request: Request, on_progress: OnProgress | None = None) -> Result:
         """Have `request` done. An exception out of `on_progress` ends the process and passes through: that is how to
         cancel, since work in progress cannot be interrupted otherwise.
 
-        Raises EngineError as `pipeline.extract` does, EngineDied.
+        Raises EngineError as `pipeline.run` does, EngineDied.
         """
         self._requests += 1
-        self._send({"op": "extract", "id": self._requests, "request": request_to_json(request)})
+        self._send({"op": "run", "id": self._requests, "request": request_to_json(request)})
         stage: Stage | None = None
         fraction = 0.0
         try:

@@ -1,9 +1,10 @@
-"""The signal that diarization hears: one channel at 16 kHz, on disk, mapped into memory."""
+"""The signal that speech backends hear: one channel at 16 kHz, on disk, mapped into memory."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import soxr
 
 from .decoding import Decoder, to_float
+from .types import MediaInfo, Progress, Request
 
 RATE = 16_000  # Hz
 
@@ -70,6 +72,27 @@ def _layout_weights(layout: str, channels: int) -> list[float]:
     if channels <= 2 or "FC" not in names:
         return [1.0] * channels
     return [SURROUND_WEIGHTS.get(name, OTHER_CHANNELS) for name in names]
+
+
+def decode_mono(
+    request: Request, media: MediaInfo, path: Path, progress: Progress
+) -> tuple[Signal, MediaInfo, tuple[str, ...]]:
+    """The signal of a request's source by `write_mono`, `media` with its exact length, and warnings of what is missing.
+
+    Reports the stage `decode`. Raises as `write_mono` does.
+    """
+    decoder = Decoder(request.source, request.limits)
+    pcm = write_mono(decoder, media.layout, path, lambda seconds: progress("decode", seconds / media.seconds))
+    return pcm, replace(media, seconds=decoder.frames / decoder.rate), tuple(damage(decoder))
+
+
+def damage(decoder: Decoder) -> Iterator[str]:
+    """What a decoder that is done found missing or damaged, as warnings."""
+    if decoder.missing_frames:
+        seconds = decoder.missing_frames / decoder.rate
+        yield f"{seconds:.2f} s of the recording are missing or damaged and count as silence."
+    if decoder.invalid_samples:
+        yield f"{decoder.invalid_samples} samples of the recording are no valid numbers and count as silence."
 
 
 def write_mono(decoder: Decoder, layout: str, path: Path, progress: Callable[[float], None]) -> Signal:

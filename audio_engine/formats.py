@@ -9,11 +9,15 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from .types import CONFIDENCE_SECONDS, Request, Result, Turn
+from .types import CONFIDENCE_SECONDS, Request, Result, SpeakerRequest, SpeakerResult, Task, Turn
 
 Value = TypeVar("Value")
 SHORTEST = 0.001  # seconds; a turn without any length is none to those who read RTTM
 SCORES_AT_ONCE = 1 << 16
+
+# What crosses the border for each task.
+REQUESTS: dict[Task, type[Request]] = {"extraction": SpeakerRequest, "diarization": SpeakerRequest}
+RESULTS: dict[Task, type[Result]] = {"extraction": SpeakerResult, "diarization": SpeakerResult}
 
 
 def speaker_label(speaker: int) -> str:
@@ -90,7 +94,8 @@ def write_confidence(confidence: bytes, path: Path) -> None:
 
 
 def result_from_json(data: Mapping[str, Any]) -> Result:
-    return _build(Result, data)
+    """Raises TypeError, KeyError or ValueError where `data` is no result."""
+    return _build(RESULTS[data["task"]], data)
 
 
 def request_to_json(request: Request) -> dict[str, Any]:
@@ -99,7 +104,7 @@ def request_to_json(request: Request) -> dict[str, Any]:
 
 def request_from_json(data: Mapping[str, Any]) -> Request:
     """Raises TypeError, KeyError or ValueError where `data` is no request."""
-    return _build(Request, data)
+    return _build(REQUESTS[data["task"]], data)
 
 
 def _build(kind: type[Value], data: Mapping[str, Any]) -> Value:

@@ -5,16 +5,23 @@ from __future__ import annotations
 from typing import NoReturn
 
 from .errors import EngineError
-from .types import OVERLAP_POLICIES, TASKS, Request, SpeakerBounds
+from .formats import REQUESTS
+from .types import OVERLAP_POLICIES, Request, SpeakerBounds, SpeakerRequest
 
 MOST_SPEAKERS = 50
 
 
 def check_request(request: Request) -> None:
     """Raises EngineError INVALID_OPTION whose `details` name the field."""
+    if REQUESTS.get(request.task) is not type(request):
+        _refuse("task", f"must be one of {', '.join(REQUESTS)}")
+    match request:
+        case SpeakerRequest():
+            _check_speaker_request(request)
+
+
+def _check_speaker_request(request: SpeakerRequest) -> None:
     check_speakers(request.speakers)
-    if request.task not in TASKS:
-        _refuse("task", f"must be one of {', '.join(TASKS)}")
     if request.overlap not in OVERLAP_POLICIES:
         _refuse("overlap", f"must be one of {', '.join(OVERLAP_POLICIES)}")
 

@@ -9,14 +9,15 @@ import sys
 from functools import cache
 from importlib import import_module
 
-from .backends.base import Diarizer
+from .backends.base import Backend
 from .errors import EngineError
+from .types import Task
 
 log = logging.getLogger(__name__)
 
 AUTO = "auto"
 
-# Dotted path of what makes each backend; `auto` takes the first that can run and suits the machine.
+# Dotted path of what makes each backend; `auto` takes the first that does the task, can run and suits the machine.
 ENGINES: dict[str, str] = {
     "pyannote": "audio_engine.backends.pyannote:fast",
     "pyannote-exact": "audio_engine.backends.pyannote:exact",
@@ -24,19 +25,24 @@ ENGINES: dict[str, str] = {
     "embedded": "audio_engine.backends.embedded:EmbeddedDiarizer",
 }
 
-_loaded: list[Diarizer] = []
-_prepared: set[str] = set()
+_loaded: list[Backend] = []
+_prepared: set[tuple[str, Task | None]] = set()
 
 
-def resolve(name: str = AUTO) -> Diarizer:
-    """The backend `name`, not yet loaded. Raises EngineError INVALID_OPTION or ENGINE_UNAVAILABLE."""
+def resolve(name: str = AUTO, task: Task | None = None) -> Backend:
+    """The backend `name` for a task, whichever it does if None, not yet loaded.
+
+    Raises EngineError INVALID_OPTION or ENGINE_UNAVAILABLE.
+    """
+    names = engines_for(task)
     if name == AUTO:
-        return _first_available()
-    if name not in ENGINES:
+        return _first_available(names)
+    if name not in names:
+        wanted = f"engine {name!r} for {task}" if task else f"engine {name!r}"
         raise EngineError(
             "INVALID_OPTION",
-            f"There is no engine {name!r}; the engines are {', '.join([AUTO, *ENGINES])}.",
-            details={"field": "engine", "allowed": [AUTO, *ENGINES]},
+            f"There is no {wanted}; the engines are {', '.join([AUTO, *names])}.",
+            details={"field": "engine", "allowed": [AUTO, *names]},
         )
     backend = _instance(ENGINES[name])
     if missing := backend.missing():
@@ -48,27 +54,27 @@ def resolve(name: str = AUTO) -> Diarizer:
     return backend
 
 
-def prepare(name: str = AUTO) -> None:
+def prepare(name: str = AUTO, task: Task | None = None) -> None:
     """Have here what the backend `name` needs, by the network if need be: for the process that may use it, before one
     that may not loads the backend.
 
-    Raises what `resolve` and `Diarizer.prepare` raise; nothing for `auto`, which can do without, and tries but once
-    in each process.
+    Raises what `resolve` and `Backend.prepare` raise; nothing for `auto`, which can do without, and tries but once
+    for each task in each process.
     """
-    if name == AUTO and AUTO in _prepared:
+    if name == AUTO and (AUTO, task) in _prepared:
         return
-    _prepared.add(name)
+    _prepared.add((name, task))
     try:
-        resolve(name).prepare()
+        resolve(name, task).prepare()
     except EngineError as error:
         if name != AUTO:
             raise
         log.warning("%s", error.message)
 
 
-def load(name: str = AUTO) -> Diarizer:
-    """The backend `name`, loaded; once for each process. Raises what `resolve` and `Diarizer.load` raise."""
-    backend = resolve(name)
+def load(name: str = AUTO, task: Task | None = None) -> Backend:
+    """The backend `name` for a task, loaded once for each process. Raises what `resolve` and `Backend.load` raise."""
+    backend = resolve(name, task)
     if backend not in _loaded:
         backend.load()
         _loaded.append(backend)
@@ -86,13 +92,18 @@ def unload() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def available() -> dict[str, str | None]:
-    """Each engine and what keeps it from running here, None where nothing does."""
-    return {name: _instance(path).missing() for name, path in ENGINES.items()}
+def engines_for(task: Task | None) -> list[str]:
+    """The names of the engines that do a task, of all if None, the one that `auto` likes best first."""
+    return [name for name, path in ENGINES.items() if task is None or task in _instance(path).tasks]
 
 
-def _first_available() -> Diarizer:
-    lacking = available()
+def available(task: Task | None = None) -> dict[str, str | None]:
+    """Each engine that does a task, any if None, and what keeps it from running here, None where nothing does."""
+    return {name: _instance(ENGINES[name]).missing() for name in engines_for(task)}
+
+
+def _first_available(names: list[str]) -> Backend:
+    lacking = {name: _instance(ENGINES[name]).missing() for name in names}
     for name, missing in lacking.items():
         if missing is None and (backend := _instance(ENGINES[name])).suits():
             return backend
@@ -101,7 +112,7 @@ def _first_available() -> Diarizer:
 
 
 @cache
-def _instance(path: str) -> Diarizer:
+def _instance(path: str) -> Backend:
     module, _, name = path.partition(":")
-    backend: Diarizer = getattr(import_module(module), name)()
+    backend: Backend = getattr(import_module(module), name)()
     return backend

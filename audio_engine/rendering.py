@@ -19,7 +19,7 @@ from .types import (
     OutputFile,
     Progress,
     RecordingStats,
-    Request,
+    SpeakerRequest,
     SpeakerStats,
 )
 
@@ -50,7 +50,7 @@ class Voice:
 
 
 def render(
-    request: Request, media: MediaInfo, found: Diarization, masking: Masking, folder: Path, progress: Progress
+    request: SpeakerRequest, media: MediaInfo, found: Diarization, masking: Masking, folder: Path, progress: Progress
 ) -> Rendering:
     """Measure, and for an extraction write `speaker_<n>.wav` into `folder`. `media.seconds` must be exact.
 

@@ -1,6 +1,6 @@
 """The engine as a process of its own: `python -m audio_engine.server`, JSON lines over stdin and stdout.
 
-In:  {"op": "extract", "id": 1, "request": {...}} and {"op": "ping", "id": 2}.
+In:  {"op": "run", "id": 1, "request": {...}} and {"op": "ping", "id": 2}.
 Out: {"event": "ready", "pid": ..., "versions": {...}} once; then for each request, at most four times a second,
      {"id": 1, "event": "progress", "stage": ..., "fraction": ...}, and one of {"id": 1, "event": "result", "result":
      {...}} and {"id": 1, "event": "error", "code": ..., "message": ..., "permanent": ..., "details": {...}}.
@@ -78,7 +78,7 @@ def answer(message: Mapping[str, Any], send: Callable[[dict[str, Any]], None]) -
     try:
         if message.get("op") == "ping":
             return {"id": number, "event": "pong"}
-        return {"id": number, "event": "result", "result": _extract(message, send)}
+        return {"id": number, "event": "result", "result": _run(message, send)}
     except EngineError as error:
         return {"id": number, "event": "error", **error.to_json()}
     except Exception:  # a defect of ours must cost one request, not the warm process
@@ -87,10 +87,10 @@ def answer(message: Mapping[str, Any], send: Callable[[dict[str, Any]], None]) -
         return {"id": number, "event": "error", **failure.to_json()}
 
 
-def _extract(message: Mapping[str, Any], send: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    from .pipeline import extract
+def _run(message: Mapping[str, Any], send: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    from .pipeline import run
 
-    if message.get("op") != "extract":
+    if message.get("op") != "run":
         raise EngineError("INVALID_OPTION", f"There is no operation {message.get('op')!r}.", details={"field": "op"})
     last: tuple[Stage | None, float] = (None, 0.0)
 
@@ -101,7 +101,7 @@ def _extract(message: Mapping[str, Any], send: Callable[[dict[str, Any]], None])
             last = (stage, now)
             send({"id": message.get("id"), "event": "progress", "stage": stage, "fraction": fraction})
 
-    return extract(request_from_json(message["request"]), progress).to_json()
+    return run(request_from_json(message["request"]), progress).to_json()
 
 
 def protect_stdout() -> TextIO:

@@ -13,6 +13,7 @@ Stage = Literal["decode", "activity", "embedding", "clustering", "resegmentation
 FileKind = Literal["audio", "rttm", "json", "confidence"]
 
 TASKS: tuple[Task, ...] = get_args(Task)
+SPEAKER_TASKS: tuple[Task, ...] = ("extraction", "diarization")
 OVERLAP_POLICIES: tuple[OverlapPolicy, ...] = get_args(OverlapPolicy)
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
@@ -47,18 +48,28 @@ class MediaLimits:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One piece of work for the engine. `output` is an existing empty folder; the engine writes only there."""
+    """One piece of work for the engine, as far as all tasks have it in common; each task's own class adds its options.
+
+    `output` is an existing empty folder; the engine writes only there.
+    """
 
     source: Path
     output: Path
+    task: Task
     title: str = ""  # what RTTM calls the recording; the source's name without suffix if empty
-    task: Task = "extraction"
     engine: str = "auto"
+    limits: MediaLimits = MediaLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerRequest(Request):
+    """Who spoke when, and for an extraction everyone on a track of their own."""
+
+    task: Literal["extraction", "diarization"] = "extraction"
     speakers: SpeakerBounds = SpeakerBounds()
     overlap: OverlapPolicy = "separate"
     clean_background: bool = False  # lower noise and music in the tracks
     compact: bool = False
-    limits: MediaLimits = MediaLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,22 +171,28 @@ class CompactSpan:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Everything an extraction or diarization found; `result.json` is this, as JSON."""
+    """What came of a request, as far as all tasks have it in common; `result.json` is the task's own class, as JSON."""
 
     task: Task
     engine: str
-    models: tuple[str, ...]
+    models: tuple[str, ...]  # "name version" of each model that took part
     media: MediaInfo
+    files: tuple[OutputFile, ...] = field(default=(), kw_only=True)
+    warnings: tuple[str, ...] = field(default=(), kw_only=True)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerResult(Result):
+    """Everything an extraction or diarization found."""
+
     overlap: OverlapPolicy
     speakers: tuple[SpeakerStats, ...]
     recording: RecordingStats
     turns: tuple[Turn, ...]
     exclusive: tuple[Turn, ...]
-    files: tuple[OutputFile, ...]
     overlaps: tuple[OverlapSpan, ...] = ()  # where the request asked to separate them
-    warnings: tuple[str, ...] = ()
     compact_maps: dict[int, tuple[CompactSpan, ...]] = field(default_factory=dict)  # by speaker
     peaks: tuple[float, ...] = ()  # the waveform for a timeline: up to 2,000 maxima of |x|, evenly spaced
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)

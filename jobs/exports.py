@@ -10,6 +10,7 @@ from django.utils.http import content_disposition_header
 
 from audio_engine.exports import FORMATS, Annotation
 from audio_engine.formats import result_from_json
+from audio_engine.types import SpeakerResult
 
 from .errors import JobError
 from .models import Job
@@ -25,9 +26,11 @@ def response(job: Job, name: str, name_of: Callable[[int], str]) -> HttpResponse
 
 
 def annotation(job: Job, name_of: Callable[[int], str]) -> Annotation:
-    """Raises JobError JOB_HAS_NO_RESULT."""
+    """Raises JobError JOB_HAS_NO_RESULT, JOB_HAS_NO_TURNS."""
     if job.result is None or job.finished_at is None:
         raise JobError("JOB_HAS_NO_RESULT")
     result = result_from_json(job.result)
+    if not isinstance(result, SpeakerResult):
+        raise JobError("JOB_HAS_NO_TURNS")
     names = {stats.speaker: name_of(stats.speaker) for stats in result.speakers}
     return Annotation(job.name, result.media.seconds, result.turns, job.finished_at, names)

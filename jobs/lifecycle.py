@@ -26,7 +26,7 @@ from accounts.models import User
 from . import events, files, pricing, queue, webhooks
 from .errors import JobError
 from .models import Job, JobEvent, Media, Track
-from .options import JobOptions
+from .options import JobOptions, stored
 from .webhooks import JobWebhook
 
 Status = Job.Status
@@ -100,7 +100,7 @@ def retry(job: Job, *, actor: Any = None) -> Job:
     """A new run of a failed or canceled job under the same number. Raises JobError, ledger.InsufficientCredits."""
     if job.status not in (Status.FAILED, Status.CANCELED) or Job.objects.filter(retry_of=job).exists():
         raise JobError("JOB_NOT_RETRYABLE")
-    options = JobOptions(**job.options)
+    options = stored(job.task, job.options)
     again: dict[str, Any] = {"webhook": webhooks.of(job), "retry_of": job, "actor": actor}
     try:
         if job.media:

@@ -11,8 +11,6 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from audio_engine.types import TASKS
-
 
 class Media(models.Model):
     """A stored recording. The file's name is the server's; the user's own name is only shown."""
@@ -57,8 +55,8 @@ class Job(models.Model):
     media = models.ForeignKey(Media, models.SET_NULL, null=True, blank=True, related_name="jobs")
     name = models.CharField(max_length=255)
     source_url = models.URLField(max_length=2000, blank=True)
-    task = models.CharField(max_length=20, choices=[(task, task) for task in TASKS])
-    options = models.JSONField(default=dict)  # as JobOptions.to_json
+    task = models.CharField(max_length=20)  # one of audio_engine.types.TASKS
+    options = models.JSONField(default=dict)  # as its JobOptions.to_json
     priority = models.SmallIntegerField(default=0)
     webhook_url = models.URLField(max_length=2000, blank=True)  # told of the job's end, besides the account's endpoints
     webhook_form = models.CharField(max_length=40, blank=True)  # one of webhooks.FORMS
@@ -80,7 +78,7 @@ class Job(models.Model):
     error_code = models.CharField(max_length=40, blank=True)
     error_message = models.TextField(blank=True)
     error_details = models.JSONField(default=dict, blank=True)
-    result = models.JSONField(null=True, blank=True)  # audio_engine's Result, as JSON
+    result = models.JSONField(null=True, blank=True)  # audio_engine's Result of the task, as JSON
 
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
     queued_at = models.DateTimeField(null=True, blank=True)
@@ -147,7 +145,7 @@ class Track(models.Model):
         CONFIDENCE = "confidence"
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="tracks")
-    kind = models.CharField(max_length=10, choices=Kind.choices)
+    kind = models.CharField(max_length=10)  # one of Kind
     speaker = models.PositiveSmallIntegerField(null=True, blank=True)
     file = models.CharField(max_length=200)  # name in the default storage
     bytes = models.BigIntegerField()

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from audio_engine import registry
 from audio_engine.errors import EngineError
-from audio_engine.registry import AUTO, ENGINES
-from audio_engine.types import OVERLAP_POLICIES, OverlapPolicy, SpeakerBounds
+from audio_engine.registry import AUTO
+from audio_engine.types import OVERLAP_POLICIES, OverlapPolicy, Request, SpeakerBounds, SpeakerRequest
 
 from .errors import JobError
 
 MOST_SPEAKERS = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobOptions:
-    """Raises JobError INVALID_OPTION, naming the field, for values that cannot be used."""
+    """What all tasks have in common. Each kind of options raises JobError INVALID_OPTION, naming the field, for values
+    that cannot be used.
+    """
 
+    engine: str = AUTO
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def request(self, task: str, **common: Any) -> Request:
+        """The work as the engine takes it; `common` holds what Request holds for every task."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerOptions(JobOptions):
     num_speakers: int | None = None
     min_speakers: int | None = None
     max_speakers: int | None = None
     overlap: OverlapPolicy = "separate"
     clean_background: bool = False
     compact: bool = False
-    engine: str = AUTO
 
     def __post_init__(self) -> None:
         for field in ("num_speakers", "min_speakers", "max_speakers"):
@@ -38,28 +52,49 @@ class JobOptions:
             raise _invalid("min_speakers", "must not be above max_speakers")
         if self.overlap not in OVERLAP_POLICIES:
             raise _invalid("overlap", f"must be one of {', '.join(OVERLAP_POLICIES)}")
-        if self.engine not in (AUTO, *ENGINES):
-            raise _invalid("engine", f"must be one of {', '.join((AUTO, *ENGINES))}")
 
-    @property
-    def bounds(self) -> SpeakerBounds:
-        return SpeakerBounds(self.num_speakers, self.min_speakers, self.max_speakers)
+    def request(self, task: str, **common: Any) -> SpeakerRequest:
+        return SpeakerRequest(
+            task=task,  # type: ignore[arg-type]
+            engine=self.engine,
+            speakers=SpeakerBounds(self.num_speakers, self.min_speakers, self.max_speakers),
+            overlap=self.overlap,
+            clean_background=self.clean_background,
+            compact=self.compact,
+            **common,
+        )
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+
+OPTIONS: dict[str, type[JobOptions]] = {"extraction": SpeakerOptions, "diarization": SpeakerOptions}
 
 
-def asked_for(**options: Any) -> JobOptions:
-    """The options of a new request. Raises JobError as JobOptions does, and ENGINE_UNAVAILABLE, with what is missing
-    and how to get it, for an engine that cannot run here. `auto` always can: it takes another.
+def asked_for(task: str, **options: Any) -> JobOptions:
+    """The options of a new request. Raises JobError as the task's options do, also for one that it does not have, and
+    ENGINE_UNAVAILABLE, with what is missing and how to get it, for an engine that cannot run here. `auto` always can:
+    it takes another.
     """
-    checked = JobOptions(**options)
+    kind = OPTIONS[task]
+    for name in options.keys() - {field.name for field in fields(kind)}:
+        raise _invalid(name, f"is no option of {task}")
+    checked = kind(**options)
     if checked.engine != AUTO:
-        try:
-            registry.resolve(checked.engine)
-        except EngineError as error:
-            raise JobError(error.code, error.message, details=error.details) from error
+        _check_engine(checked.engine, task)
     return checked
+
+
+def stored(task: str, options: Mapping[str, Any]) -> JobOptions:
+    """The options of a job, as its row has them."""
+    return OPTIONS[task](**options)
+
+
+def _check_engine(name: str, task: str) -> None:
+    names = (AUTO, *registry.engines_for(task))
+    if name not in names:
+        raise _invalid("engine", f"must be one of {', '.join(names)}")
+    try:
+        registry.resolve(name, task)
+    except EngineError as error:
+        raise JobError(error.code, error.message, details=error.details) from error
 
 
 def _invalid(field: str, rule: str) -> JobError:

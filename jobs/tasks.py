@@ -12,7 +12,7 @@ def work_io() -> None:
 
 
 def work_engine() -> None:
-    _work("engine", worker.extract)
+    _work("engine", worker.perform)
 
 
 def tidy() -> None:

@@ -25,6 +25,10 @@ STAGE_WORDS: dict[str, str] = {
     "resegmentation": "Placing the changes of speaker",
     "tracks": "Writing the tracks",
 }
+STAGES_OF: dict[str, tuple[str, ...]] = {
+    "extraction": ("decode", "activity", "embedding", "clustering", "resegmentation", "tracks"),
+    "diarization": ("decode", "activity", "embedding", "clustering", "resegmentation"),
+}
 # Below these a forecast says more about the start than about the rest.
 FORECAST_AFTER = timedelta(seconds=3)
 FORECAST_FROM = 0.04
@@ -36,10 +40,8 @@ def state_words(status: str, stage: str = "") -> str:
 
 def steps(job: Job) -> list[tuple[str, str]]:
     """The stages that a job goes through, with their words."""
-    skipped = set() if job.source_url else {"download"}
-    if job.task == "diarization":
-        skipped.add("tracks")
-    return [(stage, words) for stage, words in STAGE_WORDS.items() if stage not in skipped]
+    stages = ("download", *STAGES_OF[job.task]) if job.source_url else STAGES_OF[job.task]
+    return [(stage, STAGE_WORDS[stage]) for stage in stages]
 
 
 def time_left(started: datetime | None, now: datetime, progress: float) -> str:

@@ -14,13 +14,12 @@ from django.conf import settings
 from audio_engine import registry
 from audio_engine.client import EngineDied, EngineProcess
 from audio_engine.errors import EngineError
-from audio_engine.types import MediaLimits, OutputFile, Request, Result, Stage
+from audio_engine.types import MediaLimits, OutputFile, Request, Result, SpeakerResult, Stage
 
-from . import files, ingest, lifecycle
+from . import files, ingest, lifecycle, options
 from .errors import ERRORS, JobError
 from .lease import DatabaseAway, Lease, LeaseLost
 from .models import Job, Track
-from .options import JobOptions
 
 log = logging.getLogger(__name__)
 
@@ -76,14 +75,14 @@ def _attempt(job: Job, work: Work, lease: Lease) -> None:
         lease.settle(lifecycle.lose, JobError("ENGINE_FAILED"))
 
 
-def extract(job: Job, lease: Lease) -> None:
+def perform(job: Job, lease: Lease) -> None:
     """Have the engine do the job, store its files and take the price."""
     assert job.media is not None
     with files.scratch() as folder, files.local_copy(job.media.file, folder) as source:
         output = folder / "output"
         output.mkdir()
         result = _run_engine(_request(job, source, output), lease)
-        if not result.speakers:
+        if isinstance(result, SpeakerResult) and not result.speakers:
             raise _no_speech("No speech was found in the recording.")
         try:
             lease.settle(lifecycle.succeed, result.to_json(), [_store(job, output, file) for file in result.files])
@@ -93,17 +92,11 @@ def extract(job: Job, lease: Lease) -> None:
 
 
 def _request(job: Job, source: Path, output: Path) -> Request:
-    options = JobOptions(**job.options)
-    return Request(
+    return options.stored(job.task, job.options).request(
+        job.task,
         source=source,
         output=output,
         title=PurePath(job.name).stem,
-        task=job.task,  # type: ignore[arg-type]
-        engine=options.engine,
-        speakers=options.bounds,
-        overlap=options.overlap,
-        clean_background=options.clean_background,
-        compact=options.compact,
         limits=MediaLimits(seconds=settings.MAX_AUDIO_SECONDS * LIMIT_TOLERANCE),
     )
 
@@ -138,8 +131,8 @@ def _run_engine(request: Request, lease: Lease) -> Result:
             lease.tell(stage, fraction)
 
     try:
-        registry.prepare(request.engine)  # here, since the engine has neither token nor network
-        return _warm_engine().extract(request, on_progress)
+        registry.prepare(request.engine, request.task)  # here, since the engine has neither token nor network
+        return _warm_engine().run(request, on_progress)
     except EngineError as error:
         raise _told(error) from error
     except (EngineDied, TimeoutError) as error:

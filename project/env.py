@@ -6,6 +6,7 @@ import os
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, Literal
@@ -94,6 +95,12 @@ def read(name: str) -> Any:
         return getattr(_env, variable.kind)(name)
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} is {written!r}, which cannot be read as {variable.kind}.") from error
+
+
+def prices() -> dict[str, Decimal]:
+    """Of a second of audio for each task; one that the operator does not name keeps its default."""
+    name = "SOLOIST_CREDITS_PER_SECOND"
+    return {task: Decimal(str(rate)) for task, rate in (VARIABLES[name].default | read(name)).items()}
 
 
 def data_dir() -> Path:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
-from decimal import Decimal
 from ipaddress import ip_network
 from typing import Any
 
 import environ
 from csp.constants import NONCE, SELF
 
-from .env import BASE_DIR, VARIABLES, data_dir, read, secret_key
+from .env import BASE_DIR, VARIABLES, data_dir, prices, read, secret_key
 
 VARIABLE_NAMES = tuple(VARIABLES)
 DATA_DIR = data_dir()
@@ -232,7 +231,7 @@ else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
 # Jobs
-CREDITS_PER_SECOND = {task: Decimal(str(rate)) for task, rate in read("SOLOIST_CREDITS_PER_SECOND").items()}
+CREDITS_PER_SECOND = prices()
 CREDITS_PER_USD = read("SOLOIST_CREDITS_PER_USD")
 MAX_UPLOAD_BYTES = read("SOLOIST_MAX_UPLOAD_MB") * 1_000_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000

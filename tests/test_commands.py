@@ -14,7 +14,7 @@ from accounts import ledger
 from accounts.models import APIKey, User
 from jobs import lifecycle
 from jobs.models import Job
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 
 pytestmark = pytest.mark.django_db
 
@@ -109,7 +109,7 @@ def test_the_doctor_tells_of_a_storage_that_cannot_be_written(monkeypatch):
 
 
 def test_the_doctor_tells_of_work_that_nobody_takes(media):
-    job = lifecycle.submit(media, "extraction", JobOptions())
+    job = lifecycle.submit(media, "extraction", SpeakerOptions())
     Job.objects.filter(pk=job.pk).update(queued_at=timezone.now() - timedelta(minutes=3))
     with pytest.raises(CommandError, match=r"Look at: work\."):
         doctor()

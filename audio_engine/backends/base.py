@@ -1,24 +1,28 @@
-"""What a diarization backend is: something that loads once and then tells who spoke when."""
+"""What a backend is: something that loads once and then does the part of a task that needs a model."""
 
 from __future__ import annotations
 
 import mmap
 from abc import abstractmethod
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ..types import Diarization, Progress, SpeakerBounds
+from ..types import SPEAKER_TASKS, Diarization, Progress, SpeakerBounds, Task
 
 Samples = npt.NDArray[np.float32]
 
 
-class Diarizer(Protocol):
-    """A backend. Construction is free; `load` imports the torch family and reads weights, once for each process."""
+class Backend(Protocol):
+    """Construction is free; `load` imports the torch family and reads weights, once for each process.
+
+    There is a protocol for each kind of backend, with a method that does its work.
+    """
 
     name: str
+    tasks: ClassVar[tuple[Task, ...]]  # for which requests may name it and `auto` may take it
 
     @abstractmethod
     def missing(self) -> str | None:
@@ -39,6 +43,12 @@ class Diarizer(Protocol):
     @abstractmethod
     def load(self) -> None:
         """Read the models into memory. Raises EngineError ENGINE_UNAVAILABLE."""
+
+
+class Diarizer(Backend, Protocol):
+    """Tells who spoke when."""
+
+    tasks: ClassVar[tuple[Task, ...]] = SPEAKER_TASKS
 
     @abstractmethod
     def diarize(self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress) -> Diarization:

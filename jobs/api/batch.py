@@ -71,7 +71,7 @@ def _submit(owner: User, item: Any, defaults: Mapping[str, Any]) -> Job:
     if url:
         outbound.check_url(url)
     webhook = webhooks.for_job(webhook_url) if webhook_url else None
-    return queue(Submission(owner, task, asked_for(**options), None, url, webhook), media)
+    return queue(Submission(owner, task, asked_for(task, **options), None, url, webhook), media)
 
 
 class Archive(OwnView):

@@ -15,7 +15,7 @@ from jobs.errors import JobError
 from jobs.lingering import linger
 from jobs.models import Job
 
-from . import events, own_schema, render, schema
+from . import events, own_schema, render, results, schema
 from .problems import OwnView
 from .serializers import ExportQuery, WaitQuery
 from .speaker import answer, own_job
@@ -59,4 +59,4 @@ class Export(OwnView):
         query = ExportQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         job = own_job(request.user, job_id)
-        return exports.response(job, query.validated_data["format"], partial(render.label, job))
+        return exports.response(job, query.validated_data["format"], partial(results.label, job))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from rest_framework.request import Request
 
-from audio_engine.formats import speaker_label
-from jobs import downloads
 from jobs.ingest import UNUSED_LIFE
 from jobs.models import Job, JobEvent, Media, Track
 
-Body = dict[str, Any]
+from . import results
+from .results import Body
+
 Status = Job.Status
 STATUS_WORDS: dict[str, str] = {
     Status.PENDING: "PENDING",
@@ -33,7 +32,7 @@ def job(job: Job, request: Request) -> Body:
         "media": _media(job.media) if job.media else None,
         "options": job.options,
         "error_details": job.error_details or None,
-        "result": _result(job, tracks, request) if job.result else None,
+        "result": results.of(job, tracks, request) if job.result else None,
     }
 
 
@@ -63,13 +62,8 @@ def summary(job: Job, tracks: list[Track]) -> Body:
         "credits_charged": job.credits if job.status == Status.SUCCEEDED else 0,
         "error_code": job.error_code or None,
         "error_message": job.error_message or None,
-        "outputFiles": [_file(job, track) for track in tracks],
+        "outputFiles": [results.path(job, track) for track in tracks],
     }
-
-
-def label(job: Job, speaker: int) -> str:
-    """AudioPod writes SPEAKER_0 in extractions and SPEAKER_00 in diarizations."""
-    return f"SPEAKER_{speaker}" if job.task == "extraction" else speaker_label(speaker)
 
 
 def version(job: Job, seq: int) -> str:
@@ -93,61 +87,6 @@ def event(job: Job, event: JobEvent) -> Body:
     errors = {name: event.data.get(name) for name in ("error_code", "error_message")}
     status = event.data["status"]
     return told | {"status": STATUS_WORDS[status], "finished": status in Job.TERMINAL} | errors
-
-
-def _result(job: Job, tracks: list[Track], request: Request) -> Body:
-    found = job.result or {}
-    turns = [_turn(job, turn) for turn in found["turns"]]
-    links = {track.pk: downloads.track_url(track, request) for track in tracks}
-    audio = {track.speaker: track for track in tracks if track.kind == Track.Kind.AUDIO}
-    return {
-        "num_speakers": len(found["speakers"]),
-        "speakers": [_speaker(job, figures, audio.get(figures["speaker"]), links) for figures in found["speakers"]],
-        "timeline": turns,
-        "segments": turns,
-        "files": [_file(job, track) | {"bytes": track.bytes, "download_url": links[track.pk]} for track in tracks],
-        "rttm_path": next((track.file for track in tracks if track.kind == Track.Kind.RTTM), None),
-        "recording": found["recording"],
-        "overlap": found["overlap"],
-        "overlaps": [_overlap(job, overlap) for overlap in found.get("overlaps", [])],
-        "engine": found["engine"],
-        "models": found["models"],
-        "warnings": found["warnings"],
-    } | _compact_maps(job, found)
-
-
-def _speaker(job: Job, figures: Body, track: Track | None, links: dict[int, str]) -> Body:
-    audio = {"audio_path": track.file, "download_url": links[track.pk]} if track else {}
-    return {
-        "id": figures["speaker"],
-        "label": label(job, figures["speaker"]),
-        **audio,
-        "audio_stats": {name: figures[name] for name in ("rms_db", "peak", "loudness_lufs", "snr_db")},
-        "total_speaking_time": figures["talk_seconds"],
-        "talk_share": figures["talk_share"],
-        "turns": figures["turns"],
-        "mean_turn_seconds": figures["mean_turn_seconds"],
-        "overlap_seconds": figures["overlap_seconds"],
-    }
-
-
-def _turn(job: Job, turn: Body) -> Body:
-    return turn | {"speaker": label(job, turn["speaker"])}
-
-
-def _overlap(job: Job, overlap: Body) -> Body:
-    return overlap | {"speakers": [label(job, speaker) for speaker in overlap["speakers"]]}
-
-
-def _file(job: Job, track: Track) -> Body:
-    speaker = {} if track.speaker is None else {"speaker": label(job, track.speaker)}
-    return {"type": track.kind, **speaker, "path": track.file}
-
-
-def _compact_maps(job: Job, found: Body) -> Body:
-    """Where the stretches of each compact track lie in the recording."""
-    maps = found.get("compact_maps") or {}
-    return {"compact_maps": {label(job, int(speaker)): spans for speaker, spans in maps.items()}} if maps else {}
 
 
 def upload(media: Media) -> Body:

@@ -8,7 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 from audio_engine.exports import FORMATS
-from audio_engine.types import OVERLAP_POLICIES, TASKS
+from audio_engine.types import OVERLAP_POLICIES, SPEAKER_TASKS, TASKS
 from jobs.options import MOST_SPEAKERS
 
 from .render import STATUSES
@@ -50,7 +50,7 @@ class ExtractSerializer(DiarizeSerializer):
 
 
 class JobsQuery(serializers.Serializer[Any]):
-    job_type = serializers.ChoiceField(TASKS, required=False)
+    job_type = serializers.ChoiceField(SPEAKER_TASKS, required=False)
     status = serializers.ChoiceField(STATUSES, required=False, help_text="Any case will do.")
     skip = serializers.IntegerField(default=0, min_value=0, max_value=10**9)
     limit = serializers.IntegerField(default=50, min_value=1, max_value=MOST_JOBS_A_PAGE)

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from accounts import idempotency
 from accounts.models import User
+from audio_engine.types import SPEAKER_TASKS, TASKS, Task
 from jobs import archive, lifecycle
 from jobs.errors import JobError
 from jobs.models import Job, owned_by
@@ -24,9 +25,9 @@ LONGEST_PAUSE = 15  # seconds
 LARGEST_ID = BigIntegerField.MAX_BIGINT  # SQLite's driver refuses larger numbers
 
 
-def own_job(user: User, job_id: int) -> Job:
-    """The latest run under an id. Raises JobError JOB_NOT_FOUND, for other people's too."""
-    mine = owned_by(user).select_related("media").prefetch_related("tracks")
+def own_job(user: User, job_id: int, tasks: tuple[Task, ...] = TASKS) -> Job:
+    """The latest run under an id. Raises JobError JOB_NOT_FOUND, for other people's and other tasks' too."""
+    mine = owned_by(user).filter(task__in=tasks).select_related("media").prefetch_related("tracks")
     job = mine.filter(Q(pk=job_id, origin=None) | Q(origin_id=job_id)).first() if job_id <= LARGEST_ID else None
     if job is None:
         raise JobError("JOB_NOT_FOUND")
@@ -67,7 +68,7 @@ class Jobs(APIView):
         return Response({"items": items, "total": total, "hasMore": skip + len(items) < total})
 
     def _filtered(self, user: User, wanted: dict[str, str]) -> QuerySet[Job]:
-        found = owned_by(user)
+        found = owned_by(user).filter(task__in=SPEAKER_TASKS)
         if task := wanted.get("job_type"):
             found = found.filter(task=task)
         if word := wanted.get("status"):
@@ -78,11 +79,11 @@ class Jobs(APIView):
 class JobDetail(APIView):
     @schema.GET
     def get(self, request: Request, job_id: int) -> Response:
-        return answer(own_job(request.user, job_id), request)
+        return answer(own_job(request.user, job_id, SPEAKER_TASKS), request)
 
     @schema.DELETE
     def delete(self, request: Request, job_id: int) -> Response:
-        lifecycle.delete(own_job(request.user, job_id), actor=request.user)
+        lifecycle.delete(own_job(request.user, job_id, SPEAKER_TASKS), actor=request.user)
         return Response(status=204)
 
 
@@ -92,7 +93,7 @@ class Retry(APIView):
         with idempotency.reserve(request, {}) as reservation:
             if reservation.answer:
                 return reservation.answer
-            failed = own_job(request.user, job_id)
+            failed = own_job(request.user, job_id, SPEAKER_TASKS)
             with transaction.atomic():
                 job = lifecycle.retry(failed, actor=request.user)
                 return reservation.complete(render.job(job, request))
@@ -102,7 +103,7 @@ class Cancel(APIView):
     @schema.CANCEL
     def post(self, request: Request, job_id: int) -> Response:
         """Cancelling what is canceled already succeeds, since clients repeat requests."""
-        job = own_job(request.user, job_id)
+        job = own_job(request.user, job_id, SPEAKER_TASKS)
         if job.status != Job.Status.CANCELED:
             job = lifecycle.cancel(job, actor=request.user)
         return Response(render.job(job, request))
@@ -111,7 +112,7 @@ class Cancel(APIView):
 class Download(APIView):
     @schema.DOWNLOAD
     def get(self, request: Request, job_id: int) -> StreamingHttpResponse:
-        job = own_job(request.user, job_id)
+        job = own_job(request.user, job_id, SPEAKER_TASKS)
         tracks = list(job.tracks.all())
         if not tracks:
             raise JobError("JOB_HAS_NO_FILES")

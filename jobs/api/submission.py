@@ -98,7 +98,7 @@ def read(request: Request, task: str, fields: type[DiarizeSerializer]) -> Submis
     return Submission(
         request.user,
         task,
-        asked_for(**options),
+        asked_for(task, **options),
         upload,
         checked.validated_data.get("url", ""),
         webhooks.for_job(webhook_url) if webhook_url else None,

@@ -42,7 +42,7 @@ class SubmitForm(forms.Form):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        names = [name for name, missing in registry.available().items() if missing is None]
+        names = [name for name, missing in registry.available("extraction").items() if missing is None]
         self.offers_engines = len(names) > 1
         self.fields["engine"].widget.choices = [("", "The best for this server"), *((name, name) for name in names)]
 
@@ -52,6 +52,7 @@ class SubmitForm(forms.Form):
             counts = {name: cleaned[name] for name in ("num_speakers", "min_speakers", "max_speakers")}
             try:
                 cleaned["options"] = asked_for(
+                    self.task_name,
                     **counts,
                     overlap=cleaned["overlap"] or "separate",
                     clean_background=cleaned["clean_background"],

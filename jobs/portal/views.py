@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.ledger import InsufficientCredits
 from audio_engine.exports import FORMATS
+from audio_engine.types import SPEAKER_TASKS
 from jobs import archive, downloads, exports, lifecycle, ranges
 from jobs.errors import JobError
 from jobs.models import Job, JobEvent, Track, owned_by
@@ -123,7 +124,7 @@ def job(request: HttpRequest, job: UUID) -> HttpResponse:
 @require_safe
 def timeline(request: HttpRequest, job: UUID) -> HttpResponse:
     found = _own(request, job)
-    if found.result is None:
+    if found.result is None or found.task not in SPEAKER_TASKS:
         raise Http404
     audio = found.tracks.filter(kind=Track.Kind.AUDIO)
     # These addresses stay good as long as the session does; the signed ones they lead to run out.
@@ -165,9 +166,12 @@ def zipped(request: HttpRequest, job: UUID) -> HttpResponse:
 @require_safe
 def export(request: HttpRequest, job: UUID, format: str) -> HttpResponse:
     found = _own(request, job)
-    if format not in FORMATS or found.result is None:
+    if format not in FORMATS:
         raise Http404
-    return exports.response(found, format, figures.name_of)
+    try:
+        return exports.response(found, format, figures.name_of)
+    except JobError as error:
+        raise Http404 from error
 
 
 # --- verbs
@@ -225,12 +229,12 @@ def _listed(request: HttpRequest) -> QuerySet[Job]:
 def _results(job: Job) -> dict[str, Any]:
     tracks = list(job.tracks.all())
     assert job.result is not None
-    return {
+    results = {"result": job.result, "seconds": job.result["media"]["seconds"], "tracks": tracks}
+    if job.task not in SPEAKER_TASKS:
+        return results | {"sounds": [track for track in tracks if downloads.content_type(track).startswith("audio/")]}
+    return results | {
         "speakers": figures.speaker_cards(job.result, tracks),
         "recording": figures.recording_figures(job.result),
-        "result": job.result,
-        "seconds": job.result["media"]["seconds"],
         "timeline": reverse("job-timeline", args=[job.uuid]),
-        "tracks": tracks,
         "formats": FORMATS,
     }

@@ -57,9 +57,9 @@ def upload(api: Program, recording) -> Callable[..., Any]:
 @pytest.fixture
 def queued(media: Media) -> Job:
     from jobs import lifecycle
-    from jobs.options import JobOptions
+    from jobs.options import SpeakerOptions
 
-    return lifecycle.submit(media, "extraction", JobOptions(num_speakers=2))
+    return lifecycle.submit(media, "extraction", SpeakerOptions(num_speakers=2))
 
 
 @pytest.fixture
@@ -72,10 +72,10 @@ def finished(queued: Job, recording) -> Job:
 @pytest.fixture
 def diarized(media: Media, recording) -> Job:
     from jobs import lifecycle
-    from jobs.options import JobOptions
+    from jobs.options import SpeakerOptions
     from tests.api.programs import succeed
 
-    return succeed(lifecycle.submit(media, "diarization", JobOptions()), recording)
+    return succeed(lifecycle.submit(media, "diarization", SpeakerOptions()), recording)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.test import Client
 
-from audio_engine.types import MediaInfo, RecordingStats, Result, SpeakerStats, Turn
+from audio_engine.types import MediaInfo, RecordingStats, SpeakerResult, SpeakerStats, Turn
 from jobs import files, lifecycle
 from jobs.models import Job, Media, Track
 
@@ -29,7 +29,7 @@ class Program(Client):
 
 def result(task: str, media: Media) -> dict[str, Any]:
     """What the engine says of two people who take turns."""
-    found = Result(
+    found = SpeakerResult(
         task=task,  # type: ignore[arg-type]
         engine="embedded",
         models=("silero-vad 6.2",),

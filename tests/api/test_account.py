@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobs import lifecycle
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 
 
 def test_me_says_who_one_is(api, alice):
@@ -59,7 +59,7 @@ def test_a_finished_job_shows_in_balance_and_usage(api, alice, finished):
 
 
 def test_what_was_given_back_is_no_usage(api, media):
-    lifecycle.cancel(lifecycle.submit(media, "extraction", JobOptions()))
+    lifecycle.cancel(lifecycle.submit(media, "extraction", SpeakerOptions()))
     assert api.send("get", "credits/usage").json() == []
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts import ledger
 from jobs import archive, housekeeping, ingest, lifecycle
 from jobs.models import Job, Media
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 from tests.api.programs import Program, succeed
 from tests.api.test_exports import problem
 from tests.api.test_schema import conforms
@@ -221,7 +221,7 @@ def test_parallel_repetitions_of_a_batch_make_its_jobs_once(alice, key_of, media
 
 @pytest.fixture
 def seven(media) -> list[int]:
-    return [lifecycle.submit(media, "extraction", JobOptions()).number for _ in range(7)]
+    return [lifecycle.submit(media, "extraction", SpeakerOptions()).number for _ in range(7)]
 
 
 def page(api, **query):
@@ -233,7 +233,7 @@ def page(api, **query):
 
 def test_pages_go_on_whatever_comes_and_is_run_again_meanwhile(api, media, seven):
     first, cursor = page(api, limit=3)
-    lifecycle.submit(media, "extraction", JobOptions())
+    lifecycle.submit(media, "extraction", SpeakerOptions())
     lifecycle.retry(lifecycle.cancel(Job.objects.get(pk=seven[1])))
     second, cursor = page(api, limit=3, cursor=cursor)
     lifecycle.delete(Job.objects.get(pk=seven[6]))
@@ -249,7 +249,7 @@ def test_a_full_last_page_is_the_last(api, seven):
 def test_the_list_can_be_filtered(api, media, seven, recording):
     media.name = "Board meeting.wav"
     media.save()
-    diarized = lifecycle.submit(media, "diarization", JobOptions(engine="embedded"))
+    diarized = lifecycle.submit(media, "diarization", SpeakerOptions(engine="embedded"))
     assert page(api, name="BOARD") == ([diarized.number], None)
     assert page(api, job_type="diarization", status="pending") == ([diarized.number], None)
     assert page(api, engine="embedded") == ([diarized.number], None)
@@ -318,7 +318,7 @@ def test_a_folder_is_called_harmlessly(name, folder):
 
 
 def test_a_zip_is_of_ones_own_jobs_with_files(api, bobs, finished, media):
-    waiting = lifecycle.submit(media, "extraction", JobOptions())
+    waiting = lifecycle.submit(media, "extraction", SpeakerOptions())
     foreign = problem(bobs.send("get", f"jobs/archive?ids={finished.number}"))
     assert (foreign["code"], foreign["details"]) == ("JOB_NOT_FOUND", {"ids": [finished.number]})
     empty = problem(api.send("get", f"jobs/archive?ids={finished.number},{waiting.number}"))

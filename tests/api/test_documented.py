@@ -19,7 +19,7 @@ from pathlib import Path
 from accounts.models import User
 from jobs import files, lifecycle
 from jobs.models import Media
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 from tests.api.programs import succeed
 
 recording = Path({recording!r})
@@ -27,7 +27,7 @@ media = Media.objects.create(
     owner=User.objects.get(email="docs@example.org"), file=files.store_media(recording), name="meeting.mp3",
     bytes=1, seconds=3.0, container="wav", codec="pcm_s16le", sample_rate=16000, channels=1,
 )
-told = succeed(lifecycle.submit(media, "extraction", JobOptions()), recording).number
+told = succeed(lifecycle.submit(media, "extraction", SpeakerOptions()), recording).number
 """
 
 

@@ -124,6 +124,6 @@ def test_answers_are_as_described(api, nobody, finished, queued_too):
 
 @pytest.fixture
 def queued_too(finished, media):
-    from jobs.options import JobOptions
+    from jobs.options import SpeakerOptions
 
-    return lifecycle.submit(media, "diarization", JobOptions())
+    return lifecycle.submit(media, "diarization", SpeakerOptions())

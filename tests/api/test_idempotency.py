@@ -182,9 +182,9 @@ def test_fifty_repetitions_at_once_make_one_job_and_one_hold(alice, key_of):
 @pytest.mark.money
 @pytest.mark.django_db(transaction=True)
 def test_parallel_repetitions_of_a_retry_hold_the_price_once(alice, key_of, media):
-    from jobs.options import JobOptions
+    from jobs.options import SpeakerOptions
 
-    job = lifecycle.cancel(lifecycle.submit(media, "extraction", JobOptions()))
+    job = lifecycle.cancel(lifecycle.submit(media, "extraction", SpeakerOptions()))
     path, secret = f"speaker/jobs/{job.number}/retry", key_of(alice)
     with_key = [partial(Program(secret).send, "post", path, headers=KEY)] * 10
     without = [partial(Program(secret).send, "post", path)] * 10

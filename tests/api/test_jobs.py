@@ -13,7 +13,7 @@ from accounts import ledger
 from jobs import lifecycle
 from jobs.errors import JobError
 from jobs.models import Job, Media, Track
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 
 NOT_FOUND = {"detail": "Job not found or access denied"}
 
@@ -123,8 +123,8 @@ def test_another_users_job_is_not_found(bobs, finished):
 @pytest.fixture
 def three(media: Media) -> list[Job]:
     """Newest last: a canceled extraction, a diarization and an extraction, both waiting."""
-    first = lifecycle.cancel(lifecycle.submit(media, "extraction", JobOptions()))
-    return [first, *(lifecycle.submit(media, task, JobOptions()) for task in ("diarization", "extraction"))]
+    first = lifecycle.cancel(lifecycle.submit(media, "extraction", SpeakerOptions()))
+    return [first, *(lifecycle.submit(media, task, SpeakerOptions()) for task in ("diarization", "extraction"))]
 
 
 def listed(api, query: str = "") -> list[int]:

@@ -285,12 +285,12 @@ from accounts.models import User
 from jobs import lifecycle
 from jobs.errors import JobError
 from jobs.models import Job, Media
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 media = Media.objects.create(
     owner=User.objects.get(email={email!r}), file="none", name="a.wav", bytes=1, seconds=3.0, container="wav",
     codec="pcm_s16le", sample_rate=16000, channels=1,
 )
-lifecycle.submit(media, "extraction", JobOptions())
+lifecycle.submit(media, "extraction", SpeakerOptions())
 job = lifecycle.claim("engine", "tests")
 told = job.number
 """

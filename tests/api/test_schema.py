@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from jobs import lifecycle
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 from tests.api.programs import succeed
 from tests.api.test_access import routes
 
@@ -68,7 +68,7 @@ def conforms(document: dict, path: str, method: str, answer) -> None:
 
 @pytest.mark.parametrize("task", ["extraction", "diarization"])
 def test_jobs_are_as_described(api, document, media, recording, task):
-    job = lifecycle.submit(media, task, JobOptions())
+    job = lifecycle.submit(media, task, SpeakerOptions())
     address = "/api/v1/speaker/jobs/{job_id}"
     conforms(document, address, "get", api.get(f"/api/v1/speaker/jobs/{job.number}"))
     succeed(job, recording)

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts import ledger
 from jobs.models import Job, Media
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 
 URL = "https://example.org/talk.wav"
 FORM = "application/x-www-form-urlencoded"
@@ -20,8 +20,8 @@ def sent(answer) -> Job:
     return Job.objects.get(pk=answer.json()["id"])
 
 
-def asked(answer) -> JobOptions:
-    return JobOptions(**sent(answer).options)
+def asked(answer) -> SpeakerOptions:
+    return SpeakerOptions(**sent(answer).options)
 
 
 # --- what is accepted
@@ -65,18 +65,18 @@ def test_a_url_comes_in_the_query(api):
 
 
 def test_options_come_in_query_form_or_json(api, upload):
-    assert asked(upload("speaker/diarize?num_speakers=4")) == JobOptions(num_speakers=4)
+    assert asked(upload("speaker/diarize?num_speakers=4")) == SpeakerOptions(num_speakers=4)
     form = asked(upload(min_speakers="2", max_speakers="4", overlap="mute", compact="true", engine="embedded"))
     wanted = {"min_speakers": 2, "max_speakers": 4, "overlap": "mute", "compact": True, "engine": "embedded"}
-    assert form == JobOptions(**wanted)
-    assert asked(api.send("post", "speaker/extract", wanted | {"url": URL})) == JobOptions(**wanted)
+    assert form == SpeakerOptions(**wanted)
+    assert asked(api.send("post", "speaker/extract", wanted | {"url": URL})) == SpeakerOptions(**wanted)
 
 
 def test_blank_and_null_options_are_no_options(api, upload):
     blank = {"num_speakers": "", "min_speakers": "", "overlap": "", "compact": "", "url": ""}
-    assert asked(upload(**blank)) == JobOptions()
+    assert asked(upload(**blank)) == SpeakerOptions()
     nulls = dict.fromkeys(["num_speakers", "min_speakers", "max_speakers", "file"], None)
-    assert asked(api.send("post", "speaker/diarize", nulls | {"url": URL})) == JobOptions()
+    assert asked(api.send("post", "speaker/diarize", nulls | {"url": URL})) == SpeakerOptions()
 
 
 def test_fields_that_mean_nothing_are_ignored(upload):

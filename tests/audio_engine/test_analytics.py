@@ -16,7 +16,7 @@ from audio_engine.media import probe
 from audio_engine.progress import ignore_progress
 from audio_engine.rendering import Rendering, render
 from audio_engine.tracks import union
-from audio_engine.types import Diarization, MediaInfo, Request, Turn
+from audio_engine.types import Diarization, MediaInfo, SpeakerRequest, Turn
 
 Noise = Callable[..., np.ndarray]
 TURNS = (Turn(0.0, 2.0, 0), Turn(1.5, 4.0, 1), Turn(6.0, 7.0, 0))
@@ -25,7 +25,7 @@ TURNS = (Turn(0.0, 2.0, 0), Turn(1.5, 4.0, 1), Turn(6.0, 7.0, 0))
 def measured(path: Path, folder: Path, turns: tuple[Turn, ...], speakers: int = 2) -> Rendering:
     found = Diarization(turns, turns, speakers, ())
     media = probe(path)
-    return render(Request(path, folder), media, found, Masking(media), folder, ignore_progress)
+    return render(SpeakerRequest(path, folder), media, found, Masking(media), folder, ignore_progress)
 
 
 def ffmpeg_loudness(path: Path) -> float:

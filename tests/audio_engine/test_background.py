@@ -10,9 +10,10 @@ from scipy.signal import lfilter
 
 from audio_engine.background import MASK_FLOOR, BackgroundMask
 from audio_engine.exemplars import GRID, PIECE
-from audio_engine.pipeline import NO_PAUSES, extract
+from audio_engine.pipeline import run
 from audio_engine.separation import si_sdr
-from audio_engine.types import Request, Turn
+from audio_engine.speakers import NO_PAUSES
+from audio_engine.types import SpeakerRequest, Turn
 from benchmarks.background import noisy_recording
 from benchmarks.simulated import conversations, tracks
 
@@ -93,8 +94,8 @@ def test_masks_are_the_same_however_they_are_asked_for() -> None:
 def test_without_pauses_the_tracks_stay_as_they_are_and_the_result_says_so(
     tmp_path: Path, scripted: str, recording: Path
 ) -> None:
-    plain = extract(Request(recording, tmp_path / "plain", engine=scripted))
-    result = extract(Request(recording, tmp_path / "clean", engine=scripted, clean_background=True))
+    plain = run(SpeakerRequest(recording, tmp_path / "plain", engine=scripted))
+    result = run(SpeakerRequest(recording, tmp_path / "clean", engine=scripted, clean_background=True))
     assert NO_PAUSES in result.warnings
     assert NO_PAUSES not in plain.warnings
     first, second = (soundfile.read(tmp_path / name / "speaker_0.wav")[0] for name in ("plain", "clean"))

@@ -14,6 +14,7 @@ import pytest
 from huggingface_hub import constants
 
 from audio_engine import hardware, registry, server
+from audio_engine.backends.base import Backend
 from audio_engine.errors import EngineError
 from audio_engine.models import MODELS, locate
 
@@ -30,6 +31,19 @@ def fresh_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     hardware.accelerator.cache_clear()
     registry.unload()
+
+
+class Singer(Backend):
+    """Does what no diarizer does."""
+
+    name = "singer"
+    tasks = ("singing",)  # type: ignore[assignment]
+
+    def missing(self) -> str | None:
+        return None
+
+    def load(self) -> None:
+        pass
 
 
 @pytest.fixture
@@ -152,6 +166,17 @@ def test_auto_does_without_what_cannot_be_fetched_and_asks_once(models: Path, gp
     caplog.clear()
     registry.prepare()
     assert not caplog.records
+
+
+def test_an_engine_is_only_for_its_own_tasks(scripted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.ENGINES, "singer", f"{__name__}:Singer")
+    assert registry.available("extraction") == {"scripted": None}
+    assert registry.available() == {"scripted": None, "singer": None}
+    assert registry.resolve("auto", "singing").name == "singer"  # type: ignore[arg-type]
+    assert registry.resolve("singer").name == "singer"
+    with pytest.raises(EngineError) as refused:
+        registry.resolve("singer", "diarization")
+    assert refused.value.details == {"field": "engine", "allowed": ["auto", "scripted"]}
 
 
 def test_a_named_engine_that_cannot_be_fetched_is_an_error(models: Path, token):

@@ -18,15 +18,18 @@ from audio_engine.formats import (
     write_confidence,
 )
 from audio_engine.types import (
+    TASKS,
     CompactSpan,
     MediaInfo,
     MediaLimits,
     OutputFile,
     RecordingStats,
-    Request,
     Result,
     SpeakerBounds,
+    SpeakerRequest,
+    SpeakerResult,
     SpeakerStats,
+    Task,
     Turn,
 )
 
@@ -78,7 +81,7 @@ def test_a_broken_rttm_line_is_named(line: str) -> None:
 
 
 def test_a_result_survives_json() -> None:
-    result = Result(
+    result = SpeakerResult(
         task="extraction",
         engine="embedded",
         models=("a 1",),
@@ -97,7 +100,7 @@ def test_a_result_survives_json() -> None:
 
 
 def test_a_request_survives_json() -> None:
-    request = Request(
+    request = SpeakerRequest(
         Path("/in/a b.wav"),
         Path("/out"),
         task="diarization",
@@ -108,6 +111,19 @@ def test_a_request_survives_json() -> None:
         limits=MediaLimits(seconds=60),
     )
     assert request_from_json(json.loads(json.dumps(request_to_json(request)))) == request
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_has_its_request_and_its_result(task: Task) -> None:
+    request = formats.REQUESTS[task](Path("/in"), Path("/out"), task)
+    assert request_from_json(request_to_json(request)) == request
+    assert issubclass(formats.RESULTS[task], Result)
+
+
+@pytest.mark.parametrize("data", [{}, {"task": "sing"}, {"task": "extraction", "source": "/in"}])
+def test_what_is_no_request_is_refused(data: dict[str, str]) -> None:
+    with pytest.raises((KeyError, TypeError)):
+        request_from_json(data)
 
 
 def test_what_the_product_imports_of_the_engine_is_light() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from audio_engine.errors import EngineError
 from audio_engine.media import probe
-from audio_engine.pipeline import extract
-from audio_engine.types import Request
+from audio_engine.pipeline import run
+from audio_engine.types import SpeakerRequest
 from tests.audio_engine.conftest import EVAL
 
 ODD = EVAL / "odd"
@@ -64,7 +64,7 @@ def rows() -> list[dict[str, str]]:
 @pytest.mark.parametrize("name", [row["file"] for row in rows() if row["expected"] == "ok"])
 def test_an_odd_recording_is_taken(name: str, tmp_path: Path, scripted: str) -> None:
     probed = probe(ODD / name)
-    result = extract(Request(ODD / name, tmp_path, task="diarization", engine=scripted))
+    result = run(SpeakerRequest(ODD / name, tmp_path, task="diarization", engine=scripted))
     media = result.media
     assert (media.sample_rate, media.channels) == (probed.sample_rate, probed.channels)
     assert media.seconds == pytest.approx(probed.seconds, abs=0.1) or name == "corrupt_middle.mp3"
@@ -76,7 +76,7 @@ def test_an_odd_recording_is_taken(name: str, tmp_path: Path, scripted: str) -> 
 @pytest.mark.parametrize("name", [row["file"] for row in rows() if row["expected"] == "rejected"])
 def test_a_bad_recording_is_refused_with_its_reason(name: str, tmp_path: Path, scripted: str) -> None:
     with pytest.raises(EngineError) as caught:
-        extract(Request(ODD / name, tmp_path, engine=scripted))
+        run(SpeakerRequest(ODD / name, tmp_path, engine=scripted))
     assert caught.value.code == REFUSED[name]
     assert caught.value.permanent
     assert list(tmp_path.iterdir()) == []
@@ -84,5 +84,5 @@ def test_a_bad_recording_is_refused_with_its_reason(name: str, tmp_path: Path, s
 
 @pytest.mark.parametrize("name", [*SILENT, *SPOKEN])
 def test_the_embedded_engine_hears_speech_and_only_speech(name: str, tmp_path: Path) -> None:
-    result = extract(Request(ODD / name, tmp_path, task="diarization", engine="embedded"))
+    result = run(SpeakerRequest(ODD / name, tmp_path, task="diarization", engine="embedded"))
     assert bool(result.speakers) == (name in SPOKEN)

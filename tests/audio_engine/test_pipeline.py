@@ -14,8 +14,9 @@ import soundfile
 from audio_engine import registry
 from audio_engine.errors import Canceled, EngineError
 from audio_engine.formats import parse_rttm, result_from_json
-from audio_engine.pipeline import NO_SPEECH, extract
-from audio_engine.types import Request, SpeakerBounds, Stage
+from audio_engine.pipeline import run
+from audio_engine.speakers import NO_SPEECH
+from audio_engine.types import SpeakerBounds, SpeakerRequest, Stage
 from tests.audio_engine import scripted as scripts
 
 
@@ -25,7 +26,7 @@ def names(folder: Path) -> list[str]:
 
 def test_a_recording_becomes_tracks_rttm_and_a_result(tmp_path: Path, recording: Path, scripted: str) -> None:
     output = tmp_path / "new" / "out"
-    result = extract(Request(recording, output, engine=scripted))
+    result = run(SpeakerRequest(recording, output, engine=scripted))
     assert names(output) == ["extraction.rttm", "result.json", "speaker_0.wav", "speaker_1.wav"]
     assert sorted(file.name for file in result.files) == names(output)
     assert all((output / file.name).stat().st_size == file.bytes for file in result.files)
@@ -44,19 +45,19 @@ def test_a_recording_becomes_tracks_rttm_and_a_result(tmp_path: Path, recording:
 
 
 def test_rttm_calls_the_recording_by_its_title(tmp_path: Path, recording: Path, scripted: str) -> None:
-    extract(Request(recording, tmp_path / "out", title="board meeting", engine=scripted))
+    run(SpeakerRequest(recording, tmp_path / "out", title="board meeting", engine=scripted))
     assert (tmp_path / "out" / "extraction.rttm").read_text().startswith("SPEAKER board_meeting 1 ")
 
 
 def test_diarization_writes_no_tracks_but_measures_the_speakers(tmp_path: Path, recording: Path, scripted: str) -> None:
-    result = extract(Request(recording, tmp_path / "out", task="diarization", engine=scripted))
+    result = run(SpeakerRequest(recording, tmp_path / "out", task="diarization", engine=scripted))
     assert names(tmp_path / "out") == ["diarization.rttm", "result.json"]
     assert result.speakers[0].loudness_lufs is not None
 
 
 def test_the_same_request_gives_the_same_bytes(tmp_path: Path, recording: Path, scripted: str) -> None:
     for name in ("one", "two"):
-        extract(Request(recording, tmp_path / name, engine=scripted))
+        run(SpeakerRequest(recording, tmp_path / name, engine=scripted))
     for name in names(tmp_path / "one"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
@@ -64,7 +65,7 @@ def test_the_same_request_gives_the_same_bytes(tmp_path: Path, recording: Path, 
 def test_silence_is_a_result_without_speakers_and_with_a_warning(tmp_path: Path, scripted: str) -> None:
     path = tmp_path / "silence.wav"
     soundfile.write(path, np.zeros(48_000), 16_000)
-    result = extract(Request(path, tmp_path / "out", engine=scripted))
+    result = run(SpeakerRequest(path, tmp_path / "out", engine=scripted))
     assert result.speakers == ()
     assert result.warnings == (NO_SPEECH,)
     assert names(tmp_path / "out") == ["extraction.rttm", "result.json"]
@@ -74,13 +75,13 @@ def test_damage_in_the_recording_is_a_warning(tmp_path: Path, scripted: str, noi
     samples = noise(3).astype(np.float32)
     samples[7] = np.nan
     soundfile.write(tmp_path / "nan.wav", samples, 16_000, subtype="FLOAT")
-    result = extract(Request(tmp_path / "nan.wav", tmp_path / "out", engine=scripted))
+    result = run(SpeakerRequest(tmp_path / "nan.wav", tmp_path / "out", engine=scripted))
     assert result.warnings == ("1 samples of the recording are no valid numbers and count as silence.",)
 
 
 def test_progress_goes_through_the_stages_and_never_falls(tmp_path: Path, recording: Path, scripted: str) -> None:
     reports: list[tuple[Stage, float]] = []
-    extract(Request(recording, tmp_path / "out", engine=scripted), lambda *report: reports.append(report))
+    run(SpeakerRequest(recording, tmp_path / "out", engine=scripted), lambda *report: reports.append(report))
     stages = [stage for stage, _ in reports]
     assert list(dict.fromkeys(stages)) == ["decode", "embedding", "tracks"]
     fractions = [fraction for _, fraction in reports]
@@ -96,7 +97,7 @@ def test_a_cancel_at_any_stage_leaves_no_files(tmp_path: Path, recording: Path, 
             raise Canceled
 
     with pytest.raises(Canceled):
-        extract(Request(recording, tmp_path / "out", engine=scripted), cancel)
+        run(SpeakerRequest(recording, tmp_path / "out", engine=scripted), cancel)
     assert names(tmp_path / "out") == []
 
 
@@ -117,9 +118,9 @@ def test_a_cancel_at_any_stage_leaves_no_files(tmp_path: Path, recording: Path, 
 def test_an_impossible_option_is_refused_by_name(
     tmp_path: Path, recording: Path, scripted: str, field: str, changes: dict[str, object]
 ) -> None:
-    request = dataclasses.replace(Request(recording, tmp_path / "out", engine=scripted), **changes)  # type: ignore[arg-type]
+    request = dataclasses.replace(SpeakerRequest(recording, tmp_path / "out", engine=scripted), **changes)  # type: ignore[arg-type]
     with pytest.raises(EngineError) as caught:
-        extract(request)
+        run(request)
     assert (caught.value.code, caught.value.details["field"]) == ("INVALID_OPTION", field)
     assert not (tmp_path / "out").exists()
 
@@ -146,10 +147,10 @@ def test_an_engine_that_cannot_run_here_says_what_it_lacks(
     assert registry.available() == {"missing": "the package torch is not installed"}
     for name in ("missing", "auto"):
         with pytest.raises(EngineError, match="torch is not installed") as caught:
-            extract(Request(recording, tmp_path / "out", engine=name))
+            run(SpeakerRequest(recording, tmp_path / "out", engine=name))
         assert caught.value.code == "ENGINE_UNAVAILABLE"
     monkeypatch.setitem(registry.ENGINES, "scripted", scripts.PATH)
-    assert extract(Request(recording, tmp_path / "out")).engine == "scripted"
+    assert run(SpeakerRequest(recording, tmp_path / "out")).engine == "scripted"
 
 
 def test_an_engine_is_loaded_once(scripted: str) -> None:
@@ -163,7 +164,7 @@ def test_running_out_of_memory_may_be_tried_again(
 ) -> None:
     monkeypatch.setattr(registry, "ENGINES", {"greedy": f"{__name__}:GreedyDiarizer"})
     with pytest.raises(EngineError) as caught:
-        extract(Request(recording, tmp_path / "out"))
+        run(SpeakerRequest(recording, tmp_path / "out"))
     assert (caught.value.code, caught.value.permanent) == ("OUT_OF_MEMORY", False)
     assert names(tmp_path / "out") == []
 
@@ -185,6 +186,6 @@ def test_a_full_disk_may_be_tried_again_and_leaves_nothing(
     source = tmp_path / "source.wav"
     soundfile.write(source, noise(5, 48_000), 48_000)
     with files_no_larger_than(limit), pytest.raises(EngineError) as caught:
-        extract(Request(source, tmp_path / "out", engine=scripted))
+        run(SpeakerRequest(source, tmp_path / "out", engine=scripted))
     assert (caught.value.code, caught.value.permanent) == ("DISK_FULL", False)
     assert names(tmp_path / "out") == []

@@ -12,12 +12,12 @@ import soxr
 from audio_engine.exemplars import GRID, PIECE
 from audio_engine.masking import Masking
 from audio_engine.media import probe
-from audio_engine.pipeline import extract
+from audio_engine.pipeline import run
 from audio_engine.progress import ignore_progress
 from audio_engine.rendering import render
 from audio_engine.separation import Separator, si_sdr
 from audio_engine.spectra import Grid
-from audio_engine.types import Diarization, Request, Turn
+from audio_engine.types import Diarization, SpeakerRequest, Turn
 from benchmarks.separation import measure, overlapped
 from benchmarks.simulated import conversations
 
@@ -55,7 +55,7 @@ def rendered(path: Path, separator: Separator, turns: tuple[Turn, ...] = TURNS) 
     """The tracks of a WAV, shape (frames, channels) each, full scale 1."""
     media, folder = probe(path), path.with_suffix("")
     folder.mkdir(exist_ok=True)
-    request = Request(path, folder)
+    request = SpeakerRequest(path, folder)
     render(request, media, Diarization(turns, turns, 2, ()), Masking(media, separator), folder, ignore_progress)
     return [soundfile.read(folder / f"speaker_{n}.wav", always_2d=True)[0] for n in (0, 1)]
 
@@ -137,21 +137,21 @@ def test_a_long_overlap_is_solved_in_pieces_that_fit_together(two: Scene) -> Non
 
 def test_two_runs_give_identical_tracks(tmp_path: Path, two: Scene) -> None:
     written = []
-    for run in ("one", "two"):
-        path = tmp_path / f"{run}.wav"
+    for time in ("one", "two"):
+        path = tmp_path / f"{time}.wav"
         soundfile.write(path, two.mix, RATE, subtype="PCM_16")
         rendered(path, Separator(two.mix, TURNS))
-        written.append([(tmp_path / run / f"speaker_{n}.wav").read_bytes() for n in (0, 1)])
+        written.append([(tmp_path / time / f"speaker_{n}.wav").read_bytes() for n in (0, 1)])
     assert written[0] == written[1]
 
 
 def test_the_result_says_which_overlaps_are_separated(tmp_path: Path, scripted: str, recording: Path) -> None:
-    result = extract(Request(recording, tmp_path / "out", engine=scripted))
+    result = run(SpeakerRequest(recording, tmp_path / "out", engine=scripted))
     assert result.overlap == "separate"
     assert [(span.start, span.speakers) for span in result.overlaps] == [(n, (0, 1)) for n in (1.0, 2.0, 3.0, 4.0)]
     assert not any(span.separated for span in result.overlaps)  # noise all of it
     for other in ("keep", "mute"):
-        result = extract(Request(recording, tmp_path / other, engine=scripted, overlap=other))  # type: ignore[arg-type]
+        result = run(SpeakerRequest(recording, tmp_path / other, engine=scripted, overlap=other))  # type: ignore[arg-type]
         assert result.overlaps == ()
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from audio_engine.client import EngineDied, EngineProcess
 from audio_engine.errors import Canceled, EngineError
-from audio_engine.types import Request, Stage
+from audio_engine.types import SpeakerRequest, Stage
 
 SERVER = """
 from audio_engine import registry, server
@@ -60,8 +60,8 @@ def test_a_warm_process_does_requests_one_after_another(engine: EngineProcess, t
     assert engine.versions["av"]
     for name in ("one", "two"):
         reports: list[tuple[Stage | None, float]] = []
-        request = Request(recording, tmp_path / name, engine="scripted")
-        result = engine.extract(request, lambda *report: reports.append(report))  # noqa: B023
+        request = SpeakerRequest(recording, tmp_path / name, engine="scripted")
+        result = engine.run(request, lambda *report: reports.append(report))  # noqa: B023
         assert len(result.speakers) == 2
         assert (tmp_path / name / "speaker_1.wav").exists()
         fractions = [fraction for _, fraction in reports]
@@ -74,12 +74,12 @@ def test_an_error_crosses_the_border_whole_and_the_process_goes_on(
     engine: EngineProcess, tmp_path: Path, recording: Path
 ) -> None:
     with pytest.raises(EngineError) as caught:
-        engine.extract(Request(recording, tmp_path / "out", engine="failing"))
+        engine.run(SpeakerRequest(recording, tmp_path / "out", engine="failing"))
     error = caught.value
     assert (error.code, error.message, error.permanent) == ("OUT_OF_MEMORY", "No memory left.", False)
     assert error.details == {"needed": 1}
     with pytest.raises(EngineError) as caught:
-        engine.extract(Request(recording, tmp_path / "out", engine="buggy"))
+        engine.run(SpeakerRequest(recording, tmp_path / "out", engine="buggy"))
     assert (caught.value.code, caught.value.permanent) == ("ENGINE_FAILED", False)
     assert engine.ping()
 
@@ -112,7 +112,7 @@ def test_a_cancel_ends_the_process_within_seconds(fresh_engine: EngineProcess, t
 
     started = time.monotonic()
     with pytest.raises(Canceled):
-        fresh_engine.extract(Request(recording, tmp_path / "out", engine="slow"), cancel)
+        fresh_engine.run(SpeakerRequest(recording, tmp_path / "out", engine="slow"), cancel)
     assert time.monotonic() - started < 15
     assert ended(pid)
     fresh_engine.start()
@@ -133,7 +133,7 @@ def test_the_caller_is_asked_at_least_once_a_second(
 
     started = time.monotonic()
     with pytest.raises(Canceled):
-        fresh_engine.extract(Request(recording, tmp_path / "out", engine="scripted"), ask)
+        fresh_engine.run(SpeakerRequest(recording, tmp_path / "out", engine="scripted"), ask)
     assert asked[2] - started < 4.5
     assert not fresh_engine.running  # SIGKILL, since a stopped process does not hear SIGTERM
 
@@ -146,10 +146,10 @@ def test_a_killed_process_is_told_apart_from_an_error(
         os.kill(fresh_engine.pid, signal.SIGKILL)
 
     with pytest.raises(EngineDied) as caught:
-        fresh_engine.extract(Request(recording, tmp_path / "out", engine="slow"), kill)
+        fresh_engine.run(SpeakerRequest(recording, tmp_path / "out", engine="slow"), kill)
     assert caught.value.returncode == -signal.SIGKILL
     with pytest.raises(EngineDied):
-        fresh_engine.extract(Request(recording, tmp_path / "out", engine="scripted"))
+        fresh_engine.run(SpeakerRequest(recording, tmp_path / "out", engine="scripted"))
 
 
 def test_a_process_that_cannot_start_is_told() -> None:
@@ -174,8 +174,8 @@ def test_the_process_ends_when_nobody_listens_any_more(tmp_path: Path, recording
     assert process.stdout
     with process.stdout:
         assert json.loads(process.stdout.readline())["event"] == "ready"
-        request = {"source": str(recording), "output": str(tmp_path / "out"), "engine": "slow"}
-        process.stdin.write(json.dumps({"op": "extract", "id": 1, "request": request}).encode() + b"\n")
+        request = {"source": str(recording), "output": str(tmp_path / "out"), "task": "extraction", "engine": "slow"}
+        process.stdin.write(json.dumps({"op": "run", "id": 1, "request": request}).encode() + b"\n")
         process.stdin.flush()
         assert json.loads(process.stdout.readline())["event"] == "progress"
         process.stdin.close()

@@ -15,7 +15,7 @@ from audio_engine.media import probe
 from audio_engine.progress import ignore_progress
 from audio_engine.rendering import Rendering, render
 from audio_engine.tracks import Gate, speaker_spans, subtract, union
-from audio_engine.types import Diarization, MediaInfo, MediaLimits, OverlapPolicy, Request, Turn
+from audio_engine.types import Diarization, MediaInfo, MediaLimits, OverlapPolicy, SpeakerRequest, Turn
 from audio_engine.wav import WavWriter
 
 Noise = Callable[..., np.ndarray]
@@ -30,7 +30,7 @@ def cut(
 ) -> Rendering:
     media = dataclasses.replace(probe(source), seconds=len(raw(source)) / probe(source).sample_rate)
     found = Diarization(turns, turns, 2, ())
-    request = Request(source, folder, overlap=overlap, compact=compact)
+    request = SpeakerRequest(source, folder, overlap=overlap, compact=compact)
     folder.mkdir(exist_ok=True)
     return render(request, media, found, Masking(media), folder, ignore_progress)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from audio_engine.types import MediaInfo, OutputFile, RecordingStats, Result, SpeakerStats, Turn
+from audio_engine.types import MediaInfo, OutputFile, RecordingStats, SpeakerResult, SpeakerStats, Turn
 
 INFO = MediaInfo("wav", "pcm_s16le", 16_000, 1, 16, False, 3.0)
 SPEAKER = SpeakerStats(0, 3.0, 1.0, 1, 3.0, 0.0, -20.0, 0.3, -21.0, None)
@@ -25,7 +25,9 @@ def send(**message: Any) -> None:
 def result(speakers: tuple[SpeakerStats, ...], files: tuple[OutputFile, ...]) -> dict[str, Any]:
     turns = tuple(Turn(0.0, 3.0, speaker.speaker) for speaker in speakers)
     stats = RecordingStats(3.0, 0.0, 0.0)
-    return Result("extraction", "fake", ("fake 1",), INFO, "keep", speakers, stats, turns, turns, files).to_json()
+    return SpeakerResult(
+        "extraction", "fake", ("fake 1",), INFO, "keep", speakers, stats, turns, turns, files=files
+    ).to_json()
 
 
 def succeed(number: int, request: dict[str, Any]) -> None:

@@ -8,11 +8,11 @@ from django.db.models import F
 
 from jobs import delivery, lifecycle
 from jobs.models import Media, WebhookDelivery, WebhookEndpoint
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 
 
 def canceled(media: Media) -> WebhookDelivery:
-    lifecycle.cancel(lifecycle.submit(media, "extraction", JobOptions()))
+    lifecycle.cancel(lifecycle.submit(media, "extraction", SpeakerOptions()))
     return WebhookDelivery.objects.latest("id")
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from jobs import delivery, housekeeping, lifecycle, signatures, webhooks
 from jobs.errors import JobError
 from jobs.models import WebhookDelivery, WebhookEndpoint
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 from tests.jobs.outbox import canceled, fresh, pass_time, send_due
 from tests.receiving import Receiver, answer, drip, hang_up, silent
 
@@ -66,7 +66,7 @@ def test_the_body_is_json_as_it_was_written(receiver, waiting):
 
 def test_a_jobs_own_url_is_signed_with_the_accounts_secret(alice, receiver, media):
     webhook = webhooks.for_job(f"{receiver.url}/of-this-job")
-    lifecycle.cancel(lifecycle.submit(media, "extraction", JobOptions(), webhook=webhook))
+    lifecycle.cancel(lifecycle.submit(media, "extraction", SpeakerOptions(), webhook=webhook))
     send_due()
     [request] = receiver.received
     assert request.path == "/hook/of-this-job"
@@ -263,7 +263,7 @@ def test_an_endpoint_that_is_gone_is_switched_off_with_all_that_waits(
 
 def test_a_jobs_own_url_that_is_gone_is_not_tried_again(receiver, media):
     webhook = webhooks.for_job(receiver.url)
-    lifecycle.cancel(lifecycle.submit(media, "extraction", JobOptions(), webhook=webhook))
+    lifecycle.cancel(lifecycle.submit(media, "extraction", SpeakerOptions(), webhook=webhook))
     receiver.script = [answer(410)]
     send_due()
     assert WebhookDelivery.objects.get().state == State.FAILED

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from jobs import lifecycle
 from jobs.models import Job
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +41,7 @@ def test_missing_migrations_are_told_where_only_readiness_is_asked(client):
 
 
 def test_work_that_nobody_takes_makes_the_service_unready(client, media):
-    job = lifecycle.submit(media, "extraction", JobOptions())
+    job = lifecycle.submit(media, "extraction", SpeakerOptions())
     assert client.get("/readyz").status_code == 200
     Job.objects.filter(pk=job.pk).update(queued_at=timezone.now() - timedelta(minutes=3))
     assert "engine" in client.get("/readyz").json()["problems"][0]

@@ -16,7 +16,7 @@ from accounts.models import User
 from jobs import lifecycle
 from jobs.errors import JobError
 from jobs.models import Job, JobEvent, Track
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +29,7 @@ def staff(client, charlie):
 
 @pytest.fixture
 def job(media) -> Job:
-    return lifecycle.submit(media, "extraction", JobOptions())
+    return lifecycle.submit(media, "extraction", SpeakerOptions())
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def logged(user: User) -> list[str]:
 
 
 def test_failed_jobs_come_first(staff, media, failed):
-    newer = lifecycle.submit(media, "diarization", JobOptions())
+    newer = lifecycle.submit(media, "diarization", SpeakerOptions())
     shown = staff.get(reverse("admin:jobs_job_changelist")).context["cl"].result_list
     assert [job.pk for job in shown] == [failed.pk, newer.pk]
 
@@ -72,7 +72,7 @@ def test_a_failed_job_that_was_retried_does_not_stay_on_top(staff, failed):
 
 
 def test_the_line_above_the_list_counts_jobs_and_workers(staff, media, running):
-    lifecycle.submit(media, "extraction", JobOptions())
+    lifecycle.submit(media, "extraction", SpeakerOptions())
     page = text(staff, "admin:jobs_job_changelist")
     board = re.sub(r"<[^>]*>|\s+", " ", page.split('<p id="board">')[1].split("</p>")[0])
     assert "running 1" in board

@@ -19,7 +19,7 @@ from jobs import lifecycle, queue
 from jobs.errors import JobError
 from jobs.lifecycle import Conflict, StoredFile
 from jobs.models import Job, JobEvent, Media, Track, owned_by
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 from tests.racing import race
 
 pytestmark = [pytest.mark.money, pytest.mark.django_db]
@@ -31,7 +31,7 @@ URL = "https://example.org/talk.wav"
 
 @pytest.fixture
 def queued(media) -> Job:
-    return lifecycle.submit(media, "extraction", JobOptions())
+    return lifecycle.submit(media, "extraction", SpeakerOptions())
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def running(queued) -> Job:
 
 @pytest.fixture
 def pending(alice) -> Job:
-    return lifecycle.submit_url(alice, URL, "talk.wav", "diarization", JobOptions())
+    return lifecycle.submit_url(alice, URL, "talk.wav", "diarization", SpeakerOptions())
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_a_url_costs_nothing_before_its_length_is_known(alice, pending):
 def test_a_recording_that_cannot_be_paid_is_not_taken(alice, charlie, media):
     ledger.adjust(alice, PRICE - 1 - START, reason="", actor=charlie)
     with pytest.raises(ledger.InsufficientCredits):
-        lifecycle.submit(media, "extraction", JobOptions())
+        lifecycle.submit(media, "extraction", SpeakerOptions())
     assert not Job.objects.exists()
     assert messages("engine") == 0
 
@@ -116,7 +116,7 @@ def test_a_recording_that_cannot_be_paid_is_not_taken(alice, charlie, media):
 def test_a_url_is_not_taken_where_not_even_a_second_can_be_paid(alice, charlie):
     ledger.adjust(alice, 5 - START, reason="", actor=charlie)
     with pytest.raises(ledger.InsufficientCredits):
-        lifecycle.submit_url(alice, URL, "talk", "extraction", JobOptions())
+        lifecycle.submit_url(alice, URL, "talk", "extraction", SpeakerOptions())
     assert not Job.objects.exists()
 
 
@@ -129,7 +129,7 @@ def test_a_claim_takes_the_job_under_a_lease_and_raises_its_attempt(queued):
 
 
 def test_claims_go_by_priority_and_then_by_age(media):
-    first, second, urgent = (lifecycle.submit(media, "extraction", JobOptions()) for _ in range(3))
+    first, second, urgent = (lifecycle.submit(media, "extraction", SpeakerOptions()) for _ in range(3))
     Job.objects.filter(pk=urgent.pk).update(priority=5)
     assert [claim("engine").pk for _ in range(3)] == [urgent.pk, first.pk, second.pk]
 
@@ -300,9 +300,9 @@ def test_a_retry_is_a_new_run_under_the_same_number(alice, running):
 
 
 def test_a_retry_keeps_what_was_asked_for(media):
-    options = JobOptions(num_speakers=3, overlap="mute", compact=True)
+    options = SpeakerOptions(num_speakers=3, overlap="mute", compact=True)
     again = lifecycle.retry(lifecycle.cancel(lifecycle.submit(media, "extraction", options)))
-    assert (JobOptions(**again.options), again.task, again.media) == (options, "extraction", media)
+    assert (SpeakerOptions(**again.options), again.task, again.media) == (options, "extraction", media)
 
 
 def test_a_url_that_was_never_fetched_is_fetched_by_the_retry(fetching):
@@ -349,7 +349,7 @@ def test_deleting_work_under_way_cancels_it_first(alice, running):
 
 
 def test_deleting_a_job_leaves_a_recording_that_another_one_uses(queued, media):
-    other = lifecycle.submit(media, "diarization", JobOptions())
+    other = lifecycle.submit(media, "diarization", SpeakerOptions())
     lifecycle.delete(queued)
     assert default_storage.exists(media.file)
     lifecycle.delete(other)
@@ -405,7 +405,7 @@ race_test = pytest.mark.django_db(transaction=True)
 @pytest.mark.race
 @race_test
 def test_eight_workers_that_are_woken_for_three_jobs_do_each_once(media):
-    jobs = [lifecycle.submit(media, "extraction", JobOptions()) for _ in range(3)]
+    jobs = [lifecycle.submit(media, "extraction", SpeakerOptions()) for _ in range(3)]
     claimed = race([partial(lifecycle.claim, "engine", f"worker-{n}") for n in range(8)])
     assert sorted(job.pk for job in claimed if job) == [job.pk for job in jobs]
     assert all(fresh(job).attempt == 1 for job in jobs)
@@ -416,7 +416,7 @@ def test_eight_workers_that_are_woken_for_three_jobs_do_each_once(media):
 @race_test
 def test_finishing_canceling_failing_and_losing_at_once_have_one_winner(media):
     for _ in range(12):
-        lifecycle.submit(media, "extraction", JobOptions())
+        lifecycle.submit(media, "extraction", SpeakerOptions())
         job = claim("engine")
         verbs = [
             partial(lifecycle.succeed, job, {}, []),
@@ -434,7 +434,7 @@ def test_finishing_canceling_failing_and_losing_at_once_have_one_winner(media):
 @race_test
 def test_many_sweeps_at_once_count_one_loss(media):
     for _ in range(5):
-        lifecycle.submit(media, "extraction", JobOptions())
+        lifecycle.submit(media, "extraction", SpeakerOptions())
         job = claim("engine")
         expire(job)
         race([lifecycle.sweep] * 6)
@@ -447,7 +447,7 @@ def test_many_sweeps_at_once_count_one_loss(media):
 @race_test
 def test_a_worker_that_finishes_while_it_is_swept_either_wins_or_changes_nothing(media):
     for _ in range(8):
-        lifecycle.submit(media, "extraction", JobOptions())
+        lifecycle.submit(media, "extraction", SpeakerOptions())
         job = claim("engine")
         expire(job)
         race([lifecycle.sweep, partial(lifecycle.succeed, job, {}, []), lifecycle.sweep], expected=Conflict)
@@ -460,7 +460,7 @@ def test_a_worker_that_finishes_while_it_is_swept_either_wins_or_changes_nothing
 @race_test
 def test_two_retries_at_once_make_one_run(media):
     for _ in range(5):
-        canceled = lifecycle.cancel(lifecycle.submit(media, "extraction", JobOptions()))
+        canceled = lifecycle.cancel(lifecycle.submit(media, "extraction", SpeakerOptions()))
         results = race([partial(lifecycle.retry, canceled)] * 4, expected=JobError)
         assert sum(isinstance(result, Job) for result in results) == 1
         assert Job.objects.filter(retry_of=canceled).count() == 1
@@ -469,7 +469,7 @@ def test_two_retries_at_once_make_one_run(media):
 @pytest.mark.race
 @race_test
 def test_reports_from_several_sides_leave_no_gap_in_the_events(media):
-    lifecycle.submit(media, "extraction", JobOptions())
+    lifecycle.submit(media, "extraction", SpeakerOptions())
     job = claim("engine")
     reports = [partial(lifecycle.report, fresh(job), "embedding", n / 20) for n in range(10)]
     race([*reports, partial(lifecycle.cancel, job)], expected=Conflict)

@@ -7,7 +7,7 @@ import pytest
 from accounts import ledger
 from jobs import ingest, lifecycle, tasks, worker
 from jobs.models import Job
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -16,7 +16,7 @@ def test_models_that_cannot_be_fetched_fail_the_job_that_asked_for_them(alice, m
     monkeypatch.setenv("HF_TOKEN", "hf_something")
     monkeypatch.delenv("HF_HUB_OFFLINE")  # the library has read it before and still obeys
     before = ledger.available(alice)
-    job = lifecycle.submit(media, "extraction", JobOptions(engine="pyannote"))
+    job = lifecycle.submit(media, "extraction", SpeakerOptions(engine="pyannote"))
     tasks.work_engine()
     failed = Job.objects.get(pk=job.pk)
     assert (failed.status, failed.error_code) == (Job.Status.FAILED, "ENGINE_UNAVAILABLE")

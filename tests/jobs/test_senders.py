@@ -18,7 +18,7 @@ from django.db import connection
 from jobs import delivery, lifecycle, webhooks
 from jobs.errors import JobError
 from jobs.models import WebhookDelivery, WebhookEndpoint
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 from tests.jobs.outbox import canceled, fresh, pass_time, send_due
 from tests.processes import ROOT
 from tests.racing import race
@@ -136,7 +136,7 @@ def test_eight_senders_send_each_row_once(receiver, endpoint, media, monkeypatch
 def test_a_job_ends_once_in_the_outbox_whoever_is_faster_and_whatever_happens_to_endpoints(alice, receiver, media):
     for _ in range(8):
         endpoint = webhooks.create(alice, receiver.url, ALL)
-        job = lifecycle.submit(media, "extraction", JobOptions())
+        job = lifecycle.submit(media, "extraction", SpeakerOptions())
         running = lifecycle.claim("engine", "tests")
         race(
             [

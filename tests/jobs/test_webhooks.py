@@ -16,7 +16,7 @@ from django.utils import timezone
 from jobs import lifecycle, signatures, webhooks
 from jobs.errors import JobError
 from jobs.models import Job, WebhookDelivery, WebhookEndpoint
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 
 pytestmark = pytest.mark.django_db
 URL = "https://example.org/hook"
@@ -31,7 +31,7 @@ def endpoint(alice) -> WebhookEndpoint:
 
 @pytest.fixture
 def job(media) -> Job:
-    return lifecycle.submit(media, "diarization", JobOptions())
+    return lifecycle.submit(media, "diarization", SpeakerOptions())
 
 
 def run(job: Job) -> Job:
@@ -101,7 +101,7 @@ def test_only_active_endpoints_of_the_owner_that_want_the_event_are_told(alice, 
 
 def test_a_jobs_own_url_is_told_beside_the_endpoints_and_kept_for_its_retry(endpoint, media):
     webhook = webhooks.for_job("https://example.org/of-this-job")
-    job = lifecycle.submit(media, "extraction", JobOptions(), webhook=webhook)
+    job = lifecycle.submit(media, "extraction", SpeakerOptions(), webhook=webhook)
     lifecycle.cancel(job)
     told = WebhookDelivery.objects.order_by("id")
     assert [delivery.url for delivery in told] == [URL, webhook.url]

@@ -25,7 +25,7 @@ from audio_engine.client import EngineProcess
 from jobs import files, housekeeping, lease, lifecycle, outbound, queue, tasks, worker
 from jobs.errors import JobError
 from jobs.models import Job, JobEvent, Media
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 Status = Job.Status
@@ -51,7 +51,7 @@ def engine(monkeypatch) -> Iterator[Use]:
 
 @pytest.fixture
 def job(media) -> Job:
-    return lifecycle.submit(media, "extraction", JobOptions())
+    return lifecycle.submit(media, "extraction", SpeakerOptions())
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_the_engine_stays_warm_and_is_new_after_many_runs(media, engine, monkeyp
     process = engine("succeed")
     pids = []
     for _ in range(4):
-        lifecycle.submit(media, "extraction", JobOptions())
+        lifecycle.submit(media, "extraction", SpeakerOptions())
         tasks.work_engine()
         pids.append(process.pid)
     assert pids[0] == pids[1] != pids[2] == pids[3]
@@ -268,7 +268,7 @@ def test_a_worker_that_was_replaced_leaves_no_files_and_no_mark(alice, job, engi
     tasks.work_engine()
     assert (fresh(job).status, fresh(job).attempt) == (Status.RUNNING, 2)
     assert stored(job) == []
-    worker.carry_out(claimed[0], worker.extract)
+    worker.carry_out(claimed[0], worker.perform)
     assert (fresh(job).status, stored(job)) == (Status.SUCCEEDED, ["2/extraction.rttm", "2/speaker_0.wav"])
     assert ledger.recount(alice) == (START - fresh(job).credits, 0)
 
@@ -351,7 +351,7 @@ def test_a_wake_up_without_work_does_nothing():
 
 def test_a_worker_does_one_job_and_wakes_the_lane_for_the_next(media, engine):
     engine("succeed")
-    jobs = [lifecycle.submit(media, "extraction", JobOptions()) for _ in range(3)]
+    jobs = [lifecycle.submit(media, "extraction", SpeakerOptions()) for _ in range(3)]
     OrmQ.objects.all().delete()  # their messages got lost
     tasks.work_engine()
     assert [fresh(job).status for job in jobs] == [Status.SUCCEEDED, Status.QUEUED, Status.QUEUED]
@@ -373,7 +373,7 @@ def test_a_message_lies_in_the_queue_that_its_lane_reads(lane):
 
 @pytest.fixture
 def pending(alice) -> Job:
-    return lifecycle.submit_url(alice, "https://example.org/talk.wav", "talk.wav", "extraction", JobOptions())
+    return lifecycle.submit_url(alice, "https://example.org/talk.wav", "talk.wav", "extraction", SpeakerOptions())
 
 
 def test_a_recording_is_fetched_and_queued_for_the_engine(alice, pending, recording, monkeypatch):

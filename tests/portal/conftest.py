@@ -31,9 +31,9 @@ def bobs(bob: User) -> Client:
 @pytest.fixture
 def queued(media: Media) -> Job:
     from jobs import lifecycle
-    from jobs.options import JobOptions
+    from jobs.options import SpeakerOptions
 
-    return lifecycle.submit(media, "extraction", JobOptions())
+    return lifecycle.submit(media, "extraction", SpeakerOptions())
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from audio_engine.exports import FORMATS
 from jobs import lifecycle
 from jobs.errors import JobError
 from jobs.models import Job, Media, Track
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import SettingsWrapper
@@ -65,7 +65,7 @@ def test_a_recording_becomes_a_job_with_its_options_and_a_hold(alices: Client, a
     job = Job.objects.get()
     assert f'data-job="{job.uuid}"' in answer.content.decode()
     assert (job.owner, job.status, job.name) == (alice, Job.Status.QUEUED, "tones.wav")
-    assert JobOptions(**job.options) == JobOptions(num_speakers=3, overlap="mute", compact=True)
+    assert SpeakerOptions(**job.options) == SpeakerOptions(num_speakers=3, overlap="mute", compact=True)
     assert CreditBalance.objects.get(user=alice).held == job.credits == 17  # 3 s at 5.5, rounded up
 
 
@@ -209,7 +209,7 @@ def test_the_list_is_searched_and_filtered(alices: Client, finished: Job) -> Non
 
 
 def test_a_long_list_comes_in_pages(alices: Client, media: Media) -> None:
-    jobs = [lifecycle.submit(media, "extraction", JobOptions()) for _ in range(26)]
+    jobs = [lifecycle.submit(media, "extraction", SpeakerOptions()) for _ in range(26)]
     assert str(jobs[0].uuid) not in alices.get("/jobs").content.decode()
     assert str(jobs[0].uuid) in alices.get("/jobs?page=2").content.decode()
 
@@ -370,7 +370,7 @@ def test_a_hostile_name_is_only_text(alices: Client, finished: Job) -> None:
 
 @pytest.mark.parametrize("task", ["extraction", "diarization"])
 def test_both_tasks_have_pages_at_every_state(alices: Client, media: Media, task: Task) -> None:
-    job = lifecycle.submit(media, task, JobOptions())
+    job = lifecycle.submit(media, task, SpeakerOptions())
     assert alices.get(f"/jobs/{job.uuid}").status_code == 200
     lifecycle.cancel(job)
     assert "Canceled" in alices.get(f"/jobs/{job.uuid}").content.decode()

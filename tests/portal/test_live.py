@@ -19,7 +19,7 @@ from django.test import Client
 from jobs import consumers, events, hints, lifecycle, poller
 from jobs.errors import JobError
 from jobs.models import Job, JobEvent
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 from tests import processes
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ async def test_the_list_hears_of_all_jobs_under_way_and_of_new_ones(
     await in_thread(work)(running, 0.5)
     (progress,) = await page.hear(1)
     assert (progress["job"], progress["percent"]) == (str(running.uuid), 50)
-    new = await in_thread(lifecycle.submit)(media, "extraction", JobOptions())
+    new = await in_thread(lifecycle.submit)(media, "extraction", SpeakerOptions())
     assert [message["job"] for message in await page.hear(2)] == [str(new.uuid)] * 2
 
 

@@ -141,10 +141,10 @@ def test_a_new_secret_is_shown_once(alices, endpoint):
 
 def test_single_jobs_have_a_secret_and_a_log(alices, receiver, media):
     from jobs import lifecycle, webhooks
-    from jobs.options import JobOptions
+    from jobs.options import SpeakerOptions
 
     secret = secret_in(alices.post(f"{PAGE}/jobs/secret"))
-    job = lifecycle.submit(media, "extraction", JobOptions(), webhook=webhooks.for_job(receiver.url))
+    job = lifecycle.submit(media, "extraction", SpeakerOptions(), webhook=webhooks.for_job(receiver.url))
     lifecycle.cancel(job)
     send_due()
     shown = text(alices, f"{PAGE}/jobs")

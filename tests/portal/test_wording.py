@@ -5,9 +5,9 @@ from typing import get_args
 
 import pytest
 
-from audio_engine.types import Stage
+from audio_engine.types import TASKS, Stage
 from jobs.models import Job
-from jobs.wording import STAGE_WORDS, STATUS_WORDS, clock, in_words, steps, time_left
+from jobs.wording import STAGE_WORDS, STAGES_OF, STATUS_WORDS, clock, in_words, steps, time_left
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -15,6 +15,11 @@ NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 def test_every_status_and_stage_has_words() -> None:
     assert STATUS_WORDS.keys() == set(Job.Status)
     assert STAGE_WORDS.keys() == {"download", *get_args(Stage)}
+
+
+def test_every_task_goes_through_stages_that_have_words() -> None:
+    assert STAGES_OF.keys() == set(TASKS)
+    assert {stage for stages in STAGES_OF.values() for stage in stages} <= STAGE_WORDS.keys()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,12 @@ def test_a_value_of_the_wrong_type_is_refused_with_the_variables_name(monkeypatc
     monkeypatch.setenv(name, written)
     with pytest.raises(ImproperlyConfigured, match=name):
         env.read(name)
+
+
+def test_a_task_without_a_price_of_its_own_keeps_the_default(monkeypatch):
+    monkeypatch.setenv("SOLOIST_CREDITS_PER_SECOND", '{"extraction": 0.1}')
+    assert env.prices()["extraction"] == Decimal("0.1")
+    assert env.prices()["diarization"] == Decimal("5.5")
 
 
 def test_the_secret_key_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path):

@@ -22,9 +22,9 @@ from audio_engine.backends.embedded.confidence import (
     with_confidence,
 )
 from audio_engine.formats import parse_rttm, result_from_json
-from audio_engine.pipeline import extract
+from audio_engine.pipeline import run
 from audio_engine.progress import ignore_progress
-from audio_engine.types import Diarization, Request, SpeakerBounds, Turn
+from audio_engine.types import Diarization, SpeakerBounds, SpeakerRequest, Turn
 from benchmarks.confidence import auroc, joined, judge
 from tests.audio_engine.conftest import EVAL
 
@@ -154,7 +154,7 @@ def test_the_shipped_model_fits_the_features_and_survives_being_saved(tmp_path: 
 
 
 def test_confidence_reaches_every_file_of_a_result(sample: Path, tmp_path: Path, found: Diarization) -> None:
-    result = extract(Request(sample, tmp_path, task="diarization", engine="embedded"))
+    result = run(SpeakerRequest(sample, tmp_path, task="diarization", engine="embedded"))
     assert [file.name for file in result.files] == ["diarization.rttm", "confidence.json", "result.json"]
     kept = result_from_json(json.loads((tmp_path / "result.json").read_text()))
     assert [turn.confidence for turn in kept.turns] == [turn.confidence for turn in found.turns]

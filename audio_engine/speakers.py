@@ -1,0 +1,93 @@
+"""Who spoke when, and everyone on a track of their own: decode, diarize, measure and cut tracks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from . import registry
+from .backends.base import Diarizer, Samples
+from .background import BackgroundMask
+from .downmix import decode_mono
+from .formats import rttm, write_confidence
+from .masking import Masking
+from .progress import OverallProgress
+from .rendering import Rendering, render
+from .separation import Separator
+from .types import Diarization, MediaInfo, OutputFile, Progress, SpeakerRequest, SpeakerResult, Turn
+
+# Seconds that a second of recording takes, by which progress is judged until each step shows its own pace; the second
+# pass, with writing, takes about twice as long as the first.
+EXPECTED = {"decode": 1 / 700, "diarize": 1 / 60, "render": 1 / 350}
+PROPORTIONS = {"render": ("decode", 2.0)}
+
+NO_SPEECH = "No speech was found."
+NO_PAUSES = "The background was left as it is: there is too little of it between the turns to know it by."
+
+
+def find(request: SpeakerRequest, media: MediaInfo, scratch: Path, progress: Progress) -> SpeakerResult:
+    """Do an extraction or a diarization, with its files in `scratch`. `media` is as probed.
+
+    A recording without speech gives a result with no speakers, no tracks and a warning. Raises as `pipeline.run` does.
+    """
+    expected = {step: share * media.seconds for step, share in EXPECTED.items()}
+    overall = OverallProgress(progress, expected, PROPORTIONS)
+    pcm, media, warnings = decode_mono(request, media, scratch / "mono.f32", overall.step("decode"))
+    report = overall.step("diarize")
+    engine = cast(Diarizer, registry.load(request.engine, request.task))
+    found = engine.diarize(pcm, request.speakers, scratch, report)
+    found = replace(found, turns=_within(found.turns, media), exclusive=_within(found.exclusive, media))
+    separator, background = _masks(request, found, pcm)
+    if background and not background.knows_background:
+        warnings = (*warnings, NO_PAUSES)
+    masking = Masking(media, separator, background)
+    rendering = render(request, media, found, masking, scratch, overall.step("render"))
+    result = _result(request, engine.name, media, found, rendering)
+    overlaps = separator.spans() if separator else ()
+    files = (*rendering.files, *_texts(request, found, scratch))
+    return replace(result, files=files, overlaps=overlaps, warnings=(*warnings, *result.warnings))
+
+
+def _within(turns: tuple[Turn, ...], media: MediaInfo) -> tuple[Turn, ...]:
+    """`turns` without what lies beyond the recording, to whose end a backend's frames need not fit."""
+    cut = (replace(turn, start=max(0.0, turn.start), end=min(turn.end, media.seconds)) for turn in turns)
+    return tuple(turn for turn in cut if turn.duration > 0)
+
+
+def _masks(request: SpeakerRequest, found: Diarization, pcm: Samples) -> tuple[Separator | None, BackgroundMask | None]:
+    tracks = request.task == "extraction"
+    separator = Separator(pcm, found.turns) if tracks and request.overlap == "separate" else None
+    background = BackgroundMask(pcm, found.turns) if tracks and request.clean_background else None
+    return separator, background
+
+
+def _result(
+    request: SpeakerRequest, engine: str, media: MediaInfo, found: Diarization, rendering: Rendering
+) -> SpeakerResult:
+    return SpeakerResult(
+        task=request.task,
+        engine=engine,
+        models=found.models,
+        media=media,
+        overlap=request.overlap,
+        speakers=rendering.speakers,
+        recording=rendering.recording,
+        turns=found.turns,
+        exclusive=found.exclusive,
+        warnings=found.warnings if found.turns else (*found.warnings, NO_SPEECH),
+        compact_maps=rendering.compact_maps,
+        peaks=rendering.peaks,
+    )
+
+
+def _texts(request: SpeakerRequest, found: Diarization, scratch: Path) -> list[OutputFile]:
+    """Write RTTM and, where it is told, confidence."""
+    rttm_path = scratch / f"{request.task}.rttm"
+    rttm_path.write_text(rttm(found.turns, request.title or request.source.stem), encoding="utf-8")
+    written = [OutputFile("rttm", rttm_path.name, rttm_path.stat().st_size)]
+    if found.confidence:
+        confidence_path = scratch / "confidence.json"
+        write_confidence(found.confidence, confidence_path)
+        written.append(OutputFile("confidence", confidence_path.name, confidence_path.stat().st_size))
+    return written
