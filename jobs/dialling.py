@@ -138,13 +138,14 @@ class Connection(http.client.HTTPConnection):
     def __init__(self, parts: SplitResult, addresses: list[Address], deadline: float) -> None:
         super().__init__(str(parts.hostname), _port(parts), timeout=CONNECT_SECONDS)
         self.default_port = PORTS[parts.scheme]  # left out of the Host header
-        self._addresses = addresses[:MOST_ADDRESSES]
+        self._parts = parts
+        self._addresses = addresses
         self._deadline = deadline
         self._secure = parts.scheme == "https"
         self.wire: socket.socket | None = None  # `sock` is forgotten while an answer is still being read
 
     def connect(self) -> None:
-        self.sock = self.wire = self._first_that_answers()
+        self.sock = self.wire = dial(self._parts, self._addresses, self._deadline)
         if self._secure:
             context = ssl.create_default_context()
             secured = context.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
@@ -152,14 +153,16 @@ class Connection(http.client.HTTPConnection):
             secured.do_handshake()
         self.sock.settimeout(SILENCE_SECONDS)
 
-    def _first_that_answers(self) -> socket.socket:
-        for address in self._addresses:
-            left = self._deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            with suppress(OSError):
-                return socket.create_connection((str(address), self.port), min(CONNECT_SECONDS, left))
-        raise ConnectionError(f"no address of {self.host} answers")
+
+def dial(parts: SplitResult, addresses: list[Address], deadline: float) -> socket.socket:
+    """A connection to the first of checked addresses that answers. Raises OSError."""
+    for address in addresses[:MOST_ADDRESSES]:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        with suppress(OSError):
+            return socket.create_connection((str(address), _port(parts)), min(CONNECT_SECONDS, left))
+    raise ConnectionError(f"no address of {parts.hostname} answers")
 
 
 @contextmanager

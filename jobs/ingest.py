@@ -11,8 +11,9 @@ import time
 import unicodedata
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from django.utils import timezone
 from accounts.models import User
 from audio_engine.types import MediaInfo
 
-from . import files, outbound
+from . import files, outbound, sites
 from .errors import ERRORS, JobError
 from .models import Media
 
@@ -36,6 +37,8 @@ LONGEST_NAME = 255
 UNUSED_LIFE = timedelta(hours=24)  # of a recording without a job; housekeeping removes it an hour later
 MOST_UNUSED_UPLOADS = 20  # of the largest size, for each account
 NAMELESS = "recording"
+
+T = TypeVar("T")
 
 
 def take_upload(owner: User, local: Path, name: str) -> Media:
@@ -49,14 +52,62 @@ def fetch(
     name: str,
     *,
     wanted: Callable[[], bool] = lambda: True,
+    on_seconds: Callable[[float], None] = lambda _seconds: None,
     on_bytes: outbound.OnBytes | None = None,
 ) -> Media:
-    """Fetch a recording from its URL and store it. Raises JobError, also where it is not `wanted` any more."""
+    """Fetch a recording from its URL, or from the site whose page that names, and store it.
+
+    `on_seconds` is told how long the recording is where its site says so before it is fetched; it and `on_bytes` may
+    raise to stop. Raises JobError, also where the recording is not `wanted` any more.
+    """
     with files.scratch() as folder:
         local = folder / "download"
         with files.disk_errors():
-            outbound.download(url, local, wanted=wanted, on_bytes=on_bytes)
-        return _take(owner, local, name, source_url=url)
+            title = _bring(url, local, wanted, on_seconds, on_bytes)
+        return _take(owner, local, title or name, source_url=url)
+
+
+def _bring(
+    url: str,
+    local: Path,
+    wanted: Callable[[], bool],
+    on_seconds: Callable[[float], None],
+    on_bytes: outbound.OnBytes | None,
+) -> str:
+    """The recording, as `local`; returns the title that a site gives it."""
+
+    def on_found(found: sites.Found) -> None:
+        if found.seconds:
+            check_length(found.seconds)
+            on_seconds(found.seconds)
+
+    def from_site() -> str:
+        return sites.download(url, local, wanted=wanted, on_found=on_found, on_bytes=on_bytes or _ignore).title
+
+    def from_link() -> str:
+        outbound.download(url, local, wanted=wanted, on_bytes=on_bytes)
+        return ""
+
+    return _by_link_or_site(url, from_link, from_site)
+
+
+def _by_link_or_site(url: str, from_link: Callable[[], T], from_site: Callable[[], T]) -> T:
+    """By its site where the host is known as one's, else by what the link gives, unless that is a page."""
+    if outbound.is_site(url):
+        return from_site()
+    try:
+        return from_link()
+    except JobError as error:
+        if error.code != "URL_NOT_MEDIA" or not settings.EXTRACTORS:
+            raise
+        page = error
+    try:
+        return from_site()
+    except JobError as error:
+        raise (page if error.code == "URL_NEEDS_EXTRACTOR" else error) from error
+
+
+def _ignore(_received: int, _total: int | None) -> None: ...
 
 
 def stored(owner: User, uuid: UUID) -> Media:
@@ -155,8 +206,19 @@ class _Enough(Exception):
 def length_of(url: str) -> tuple[float, bool]:
     """How many seconds the recording at a URL has, and whether that is exact: of a large file, the beginning tells.
 
-    Raises JobError, LENGTH_UNKNOWN where the beginning says nothing of the rest.
+    A site's word counts as exact. Raises JobError, LENGTH_UNKNOWN where nothing says how long the rest is.
     """
+    return _by_link_or_site(url, partial(_length_of_file, url), partial(_length_on_site, url))
+
+
+def _length_on_site(url: str) -> tuple[float, bool]:
+    found = sites.look(url, LOOK_SECONDS)
+    if not found.seconds:
+        raise JobError("LENGTH_UNKNOWN", "The site does not say how long the recording is; give its seconds.")
+    return found.seconds, True
+
+
+def _length_of_file(url: str) -> tuple[float, bool]:
     deadline = time.monotonic() + LOOK_SECONDS
     with files.scratch() as folder:
         local = folder / "beginning"

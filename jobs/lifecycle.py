@@ -144,6 +144,13 @@ def report(job: Job, stage: str = "", progress: float | None = None) -> None:
         events.record(job, JobEvent.Kind.PROGRESS, {"stage": stage, "progress": round(progress, 4)})
 
 
+def check_affordable(job: Job, seconds: float) -> None:
+    """Raises JobError INSUFFICIENT_CREDITS where a recording of this length could not be paid, before it is fetched."""
+    required, available = pricing.price(job.task, seconds), ledger.available(job.owner)
+    if required > available:
+        raise _short(ledger.InsufficientCredits(required, available))
+
+
 @transaction.atomic
 def fetched(job: Job, media: Media) -> Job:
     """The recording of a URL job is stored: hold its price and queue it, or fail it where it cannot be paid."""
@@ -151,8 +158,7 @@ def fetched(job: Job, media: Media) -> Job:
         with transaction.atomic():
             return _enqueue(job, media)
     except ledger.InsufficientCredits as short:
-        details = {"required": short.required, "available": short.available}
-        return fail(job, JobError("INSUFFICIENT_CREDITS", str(short), details=details))
+        return fail(job, _short(short))
 
 
 @transaction.atomic
@@ -275,6 +281,7 @@ def _enqueue(job: Job, media: Media, *, actor: Any = None) -> Job:
         Status.QUEUED,
         actor=actor,
         media=media,
+        name=media.name,
         credits=credits,
         queued_at=Now(),
         worker="",
@@ -284,6 +291,11 @@ def _enqueue(job: Job, media: Media, *, actor: Any = None) -> Job:
     )
     queue.wake("engine")
     return queued
+
+
+def _short(short: ledger.InsufficientCredits) -> JobError:
+    details = {"required": short.required, "available": short.available}
+    return JobError("INSUFFICIENT_CREDITS", str(short), details=details)
 
 
 def _finish(job: Job, status: Status, *, actor: Any = None, **columns: Any) -> Job:

@@ -28,8 +28,11 @@ REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 5
 EXCERPT_SECONDS = 2.0
 CHUNK = 1 << 16
-PAGE_TYPES = ("text/html", "application/xhtml+xml")
-PAGE_STARTS = (b"<!doctype html", b"<html", b"<head")
+PAGE_TYPES = (
+    *("text/html", "application/xhtml+xml", "application/dash+xml"),
+    *("application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl", "audio/x-mpegurl"),
+)
+PAGE_STARTS = (b"<!doctype html", b"<html", b"<head", b"#extm3u")
 
 # Hosts whose addresses name a page with a player. Their media come from other hosts.
 VIDEO_SITES = (
@@ -51,10 +54,14 @@ class Answer:
 
 def check_url(url: str) -> None:
     """What can be said about a recording's URL without asking the network. Raises JobError."""
-    host = host_of(split(url))
-    if _site(host) in VIDEO_SITES:
-        raise JobError("URL_NEEDS_EXTRACTOR", details={"host": host})
+    if is_site(url) and not settings.EXTRACTORS:
+        raise JobError("URL_NEEDS_EXTRACTOR", details={"host": host_of(split(url))})
     check_address(url)
+
+
+def is_site(url: str) -> bool:
+    """Whether the URL names a page of a video site, as far as its host says. Raises JobError."""
+    return _site(host_of(split(url))) in VIDEO_SITES
 
 
 def download(

@@ -25,7 +25,12 @@ def fetch(job: Job, lease: Lease) -> None:
     def on_bytes(received: int, total: int | None) -> None:
         lease.tell("download", received / total if total else 0.0)
 
-    media = ingest.fetch(job.owner, job.source_url, job.name, wanted=lambda: lease.held, on_bytes=on_bytes)
+    def on_seconds(seconds: float) -> None:
+        lifecycle.check_affordable(job, seconds)
+
+    media = ingest.fetch(
+        job.owner, job.source_url, job.name, wanted=lambda: lease.held, on_seconds=on_seconds, on_bytes=on_bytes
+    )
     try:
         lease.settle(lifecycle.fetched, media)
     except (LeaseLost, lifecycle.Conflict):

@@ -60,6 +60,9 @@ VARIABLES: dict[str, Variable] = {
     "SOLOIST_MAX_DOWNLOAD_MB": Variable("int", 1024, "Largest file fetched from a URL, in MB."),
     "SOLOIST_FETCH_TIMEOUT": Variable("int", 1800, "Seconds after which fetching a URL is given up."),
     "SOLOIST_FETCH_ALLOW": Variable("list", [], "Private networks that URLs may point into, as CIDR (192.168.7.0/24)."),
+    "SOLOIST_EXTRACTORS": Variable(
+        "list", [], "Sites that recordings may come from, by yt-dlp's names (youtube,vimeo); none if empty."
+    ),
     "SOLOIST_LINK_SECONDS": Variable("int", 3600, "Life of a signed download link, in seconds."),
     "SOLOIST_ENGINE_THREADS": Variable("int", 0, "CPU threads of the engine; all cores if 0."),
     "SOLOIST_ENGINE_TIMEOUT": Variable("int", 6 * 3600, "Seconds after which one run of the engine is given up."),

@@ -25,7 +25,9 @@ def _count(meaning: str) -> serializers.IntegerField:
 class DiarizeSerializer(serializers.Serializer[Any]):
     file = serializers.FileField(required=False, allow_empty_file=True, help_text="An audio or video file.")
     url = serializers.CharField(
-        required=False, max_length=2000, help_text="Instead of a file: a direct http(s) link to one on a public server."
+        required=False,
+        max_length=2000,
+        help_text="Instead of a file: an http(s) link to one on a public server, or to its page on an allowed site.",
     )
     webhook_url = serializers.CharField(
         required=False, max_length=2000, help_text="Told how this job ends, besides the account's webhook endpoints."
@@ -138,7 +140,9 @@ class EstimateSerializer(serializers.Serializer[Any]):
     seconds = serializers.FloatField(required=False, min_value=0, help_text="How long the recording is.")
     media = serializers.UUIDField(required=False, help_text="Instead: the `id` of a stored recording.")
     url = serializers.CharField(
-        required=False, max_length=2000, help_text="Instead: a direct link, of which the beginning is looked at."
+        required=False,
+        max_length=2000,
+        help_text="Instead: a link, of which the beginning is looked at, or a page whose site says.",
     )
 
     def validate_seconds(self, seconds: float) -> float:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 
 from tests import processes
 from tests.conftest import create_database
+from tests.jobs.strangers import Server
 from tests.serving import Soloist
 
 
@@ -40,3 +43,28 @@ def api(product: Soloist) -> Iterator[httpx.Client]:
     headers = {"X-API-Key": secret}
     with httpx.Client(base_url=f"{product.url}/api/v1", headers=headers, timeout=20, trust_env=False) as client:
         yield client
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def names(monkeypatch) -> dict[str, list[list[str]]]:
+    """Names and the addresses that each look-up of them gives, one list a time; the last one stays."""
+    table: dict[str, list[list[str]]] = {}
+    ask_system = socket.getaddrinfo
+
+    def resolve(host: str, port: Any, *args: Any, **options: Any) -> list[Any]:
+        if host not in table or options.get("flags") == socket.AI_NUMERICHOST:
+            return ask_system(host, port, *args, **options)
+        answers = table[host]
+        addresses = answers.pop(0) if len(answers) > 1 else answers[0]
+        family = {True: socket.AF_INET6, False: socket.AF_INET}
+        return [(family[":" in a], socket.SOCK_STREAM, 6, "", (a, port)) for a in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    return table

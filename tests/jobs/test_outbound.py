@@ -5,12 +5,10 @@ from __future__ import annotations
 import gzip
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -20,83 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from jobs import outbound
 from jobs.errors import JobError
-
-BODY = bytes(range(256)) * 1000
-Behaviour = Callable[[BaseHTTPRequestHandler], None]
-
-
-class Server:
-    """A web server on the loopback whose pages are functions; it remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.pages: dict[str, Behaviour] = {}
-        self.asked: list[tuple[str, str]] = []  # Host header and path
-        self.names: list[str] = []  # that TLS asked for
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                server.asked.append((self.headers["Host"], self.path))
-                self.close_connection = True
-                with suppress(OSError):  # the client had enough
-                    server.pages[self.path](self)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def url(self, path: str, host: str = "127.0.0.1") -> str:
-        return f"http://{host}:{self.port}{path}"
-
-    def speak_tls(self, context: ssl.SSLContext) -> None:
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # handshakes fail here
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def names(monkeypatch) -> dict[str, list[list[str]]]:
-    """Names and the addresses that each look-up of them gives, one list a time; the last one stays."""
-    table: dict[str, list[list[str]]] = {}
-    ask_system = socket.getaddrinfo
-
-    def resolve(host: str, port: Any, *args: Any, **options: Any) -> list[Any]:
-        if host not in table or options.get("flags") == socket.AI_NUMERICHOST:
-            return ask_system(host, port, *args, **options)
-        answers = table[host]
-        addresses = answers.pop(0) if len(answers) > 1 else answers[0]
-        family = {True: socket.AF_INET6, False: socket.AF_INET}
-        return [(family[":" in a], socket.SOCK_STREAM, 6, "", (a, port)) for a in addresses]
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    return table
-
-
-def answer(status: int = 200, body: bytes = BODY, **headers: str) -> Behaviour:
-    def page(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(status)
-        for name, value in {"Content_Type": "audio/wav", "Content_Length": str(len(body)), **headers}.items():
-            request.send_header(name.replace("_", "-"), value)
-        request.end_headers()
-        request.wfile.write(body)
-
-    return page
+from tests.jobs.strangers import BODY, answer
 
 
 def fetch_fails(url: str, target, **options: Any) -> JobError:
