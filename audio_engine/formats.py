@@ -9,15 +9,33 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from .types import CONFIDENCE_SECONDS, Request, Result, SpeakerRequest, SpeakerResult, Task, Turn
+from .types import (
+    CONFIDENCE_SECONDS,
+    DialogueRequest,
+    DialogueResult,
+    Request,
+    Result,
+    SpeakerRequest,
+    SpeakerResult,
+    Task,
+    Turn,
+)
 
 Value = TypeVar("Value")
 SHORTEST = 0.001  # seconds; a turn without any length is none to those who read RTTM
 SCORES_AT_ONCE = 1 << 16
 
 # What crosses the border for each task.
-REQUESTS: dict[Task, type[Request]] = {"extraction": SpeakerRequest, "diarization": SpeakerRequest}
-RESULTS: dict[Task, type[Result]] = {"extraction": SpeakerResult, "diarization": SpeakerResult}
+REQUESTS: dict[Task, type[Request]] = {
+    "extraction": SpeakerRequest,
+    "diarization": SpeakerRequest,
+    "dialogue": DialogueRequest,
+}
+RESULTS: dict[Task, type[Result]] = {
+    "extraction": SpeakerResult,
+    "diarization": SpeakerResult,
+    "dialogue": DialogueResult,
+}
 
 
 def speaker_label(speaker: int) -> str:

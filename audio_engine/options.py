@@ -6,9 +6,10 @@ from typing import NoReturn
 
 from .errors import EngineError
 from .formats import REQUESTS
-from .types import OVERLAP_POLICIES, Request, SpeakerBounds, SpeakerRequest
+from .types import OVERLAP_POLICIES, DialogueRequest, MediaLimits, Request, SpeakerBounds, SpeakerRequest
 
 MOST_SPEAKERS = 50
+LEAST_BITS, MOST_BITS = 8, 32  # per sample
 
 
 def check_request(request: Request) -> None:
@@ -18,12 +19,22 @@ def check_request(request: Request) -> None:
     match request:
         case SpeakerRequest():
             _check_speaker_request(request)
+        case DialogueRequest():
+            _check_dialogue_request(request)
 
 
 def _check_speaker_request(request: SpeakerRequest) -> None:
     check_speakers(request.speakers)
     if request.overlap not in OVERLAP_POLICIES:
         _refuse("overlap", f"must be one of {', '.join(OVERLAP_POLICIES)}")
+
+
+def _check_dialogue_request(request: DialogueRequest) -> None:
+    limits = MediaLimits()
+    if request.sample_rate is not None and not limits.minimum_rate <= request.sample_rate <= limits.maximum_rate:
+        _refuse("sample_rate", f"must be from {limits.minimum_rate} to {limits.maximum_rate} Hz")
+    if request.bits is not None and not LEAST_BITS <= request.bits <= MOST_BITS:
+        _refuse("bits", f"must be from {LEAST_BITS} to {MOST_BITS}")
 
 
 def check_speakers(bounds: SpeakerBounds) -> None:

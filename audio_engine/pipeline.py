@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from . import registry, speakers
+from . import dialogue, registry, speakers
 from .errors import EngineError
 from .formats import result_json
 from .media import probe
 from .options import check_request
 from .progress import ignore_progress
-from .types import MediaInfo, OutputFile, Progress, Request, Result, SpeakerRequest
+from .types import DialogueRequest, MediaInfo, OutputFile, Progress, Request, Result, SpeakerRequest
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -42,6 +42,8 @@ def _perform(request: Request, media: MediaInfo, scratch: Path, progress: Progre
     match request:
         case SpeakerRequest():
             return speakers.find(request, media, scratch, progress)
+        case DialogueRequest():
+            return dialogue.separate(request, media, scratch, progress)
     raise TypeError(f"no module does {request.task}")
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-Task = Literal["extraction", "diarization"]
+Task = Literal["extraction", "diarization", "dialogue"]
 OverlapPolicy = Literal["separate", "keep", "mute"]  # what a track holds where several people speak at once
 Stage = Literal["decode", "activity", "embedding", "clustering", "resegmentation", "tracks"]
 FileKind = Literal["audio", "rttm", "json", "confidence"]
@@ -70,6 +70,15 @@ class SpeakerRequest(Request):
     overlap: OverlapPolicy = "separate"
     clean_background: bool = False  # lower noise and music in the tracks
     compact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueRequest(Request):
+    """All that is spoken in one stem, everything else in another. Rate and depth are the source's own where None."""
+
+    task: Literal["dialogue"] = "dialogue"
+    sample_rate: int | None = None  # Hz
+    bits: int | None = None  # per sample, 8 to 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,3 +205,10 @@ class SpeakerResult(Result):
     overlaps: tuple[OverlapSpan, ...] = ()  # where the request asked to separate them
     compact_maps: dict[int, tuple[CompactSpan, ...]] = field(default_factory=dict)  # by speaker
     peaks: tuple[float, ...] = ()  # the waveform for a timeline: up to 2,000 maxima of |x|, evenly spaced
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueResult(Result):
+    """What a dialogue separation found; its files are the stems."""
+
+    speech_seconds: float  # in which at least one person speaks

@@ -9,11 +9,12 @@ from typing import Any
 from audio_engine import registry
 from audio_engine.errors import EngineError
 from audio_engine.registry import AUTO
-from audio_engine.types import OVERLAP_POLICIES, OverlapPolicy, Request, SpeakerBounds, SpeakerRequest
+from audio_engine.types import OVERLAP_POLICIES, DialogueRequest, OverlapPolicy, Request, SpeakerBounds, SpeakerRequest
 
 from .errors import JobError
 
 MOST_SPEAKERS = 20
+OUTPUT_LIMITS = {"sample_rate": (8_000, 192_000), "bit_depth": (8, 32)}  # Hz, bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,28 @@ class SpeakerOptions(JobOptions):
         )
 
 
-OPTIONS: dict[str, type[JobOptions]] = {"extraction": SpeakerOptions, "diarization": SpeakerOptions}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialogueOptions(JobOptions):
+    sample_rate: int | None = None  # Hz; both as in the recording where they are None
+    bit_depth: int | None = None
+
+    def __post_init__(self) -> None:
+        for field, (least, most) in OUTPUT_LIMITS.items():
+            value = getattr(self, field)
+            if value is not None and not least <= value <= most:
+                raise _invalid(field, f"must be between {least} and {most}")
+
+    def request(self, task: str, **common: Any) -> DialogueRequest:
+        return DialogueRequest(
+            task=task, engine=self.engine, sample_rate=self.sample_rate, bits=self.bit_depth, **common
+        )
+
+
+OPTIONS: dict[str, type[JobOptions]] = {
+    "extraction": SpeakerOptions,
+    "diarization": SpeakerOptions,
+    "dialogue": DialogueOptions,
+}
 
 
 def asked_for(task: str, **options: Any) -> JobOptions:

@@ -28,6 +28,7 @@ STAGE_WORDS: dict[str, str] = {
 STAGES_OF: dict[str, tuple[str, ...]] = {
     "extraction": ("decode", "activity", "embedding", "clustering", "resegmentation", "tracks"),
     "diarization": ("decode", "activity", "embedding", "clustering", "resegmentation"),
+    "dialogue": ("decode", "activity", "embedding", "clustering", "resegmentation", "tracks"),
 }
 # Below these a forecast says more about the start than about the rest.
 FORECAST_AFTER = timedelta(seconds=3)

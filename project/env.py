@@ -46,7 +46,9 @@ VARIABLES: dict[str, Variable] = {
     "SOLOIST_SIGNUP_OPEN": Variable("bool", True, "Whether strangers can make accounts."),
     "SOLOIST_SIGNUP_CREDITS": Variable("int", 20_000, "Credits granted to a new account."),
     "SOLOIST_CREDITS_PER_SECOND": Variable(
-        "json", {"extraction": "5.5", "diarization": "5.5"}, "Price of one second of audio for each task, as JSON."
+        "json",
+        {"extraction": "5.5", "diarization": "5.5", "dialogue": "5.5"},
+        "Price of one second of audio for each task, as JSON.",
     ),
     "SOLOIST_CREDITS_PER_USD": Variable(
         "int", 7500, "Credits that stand for one US dollar where AudioPod's clients ask for dollars."

@@ -48,7 +48,7 @@ class Backend(Protocol):
 class Diarizer(Backend, Protocol):
     """Tells who spoke when."""
 
-    tasks: ClassVar[tuple[Task, ...]] = SPEAKER_TASKS
+    tasks: ClassVar[tuple[Task, ...]] = (*SPEAKER_TASKS, "dialogue")
 
     @abstractmethod
     def diarize(self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress) -> Diarization:

@@ -70,13 +70,17 @@ class MediaBody(Body):
 
 
 class OptionsBody(Body):
-    num_speakers = _whole(allow_null=True)
-    min_speakers = _whole(allow_null=True)
-    max_speakers = _whole(allow_null=True)
-    overlap = s.ChoiceField(OVERLAP_POLICIES)
-    clean_background = s.BooleanField()
-    compact = s.BooleanField()
+    """Those of the job's task."""
+
     engine = _text()
+    num_speakers = _whole(required=False, allow_null=True)
+    min_speakers = _whole(required=False, allow_null=True)
+    max_speakers = _whole(required=False, allow_null=True)
+    overlap = s.ChoiceField(OVERLAP_POLICIES, required=False)
+    clean_background = s.BooleanField(required=False)
+    compact = s.BooleanField(required=False)
+    sample_rate = _whole("Hz; null for the recording's own.", required=False, allow_null=True)
+    bit_depth = _whole("Null for the recording's own.", required=False, allow_null=True)
 
 
 class PathBody(Body):
@@ -137,15 +141,22 @@ class OverlapBody(Body):
 
 
 class ResultBody(Body):
-    num_speakers = _whole()
-    speakers = SpeakerBody(many=True)
-    timeline = TurnBody(many=True)
-    segments = TurnBody(many=True, help_text="The same as `timeline`, under the name that other clients read.")
+    """Beside files, engine, models and warnings what the job's task finds."""
+
+    num_speakers = _whole(required=False)
+    speakers = SpeakerBody(many=True, required=False)
+    timeline = TurnBody(many=True, required=False)
+    segments = TurnBody(
+        many=True, required=False, help_text="The same as `timeline`, under the name that other clients read."
+    )
     files = FileBody(many=True)
-    rttm_path = _text(allow_null=True)
-    recording = RecordingBody()
-    overlap = s.ChoiceField(OVERLAP_POLICIES, help_text="The policy that the tracks follow.")
-    overlaps = OverlapBody(many=True, help_text="Where several speak at once and `overlap` is `separate`.")
+    rttm_path = _text(required=False, allow_null=True)
+    recording = RecordingBody(required=False)
+    overlap = s.ChoiceField(OVERLAP_POLICIES, required=False, help_text="The policy that the tracks follow.")
+    overlaps = OverlapBody(
+        many=True, required=False, help_text="Where several speak at once and `overlap` is `separate`."
+    )
+    speech_seconds = _number("In which at least one person speaks, of a dialogue separation.", required=False)
     engine = _text()
     models = s.ListField(child=s.CharField())
     warnings = s.ListField(child=s.CharField(), help_text="Such as that the number of speakers could not be honoured.")

@@ -85,4 +85,15 @@ def _compact_maps(job: Job, found: Body) -> Body:
     return {"compact_maps": {label(job, int(speaker)): spans for speaker, spans in maps.items()}} if maps else {}
 
 
-PARTS: dict[str, Callable[[Job, list[Track], Links], Body]] = {"extraction": _speakers, "diarization": _speakers}
+# --- speech and everything else
+
+
+def _dialogue(job: Job, _tracks: list[Track], _links: Links) -> Body:
+    return {"speech_seconds": (job.result or {})["speech_seconds"]}
+
+
+PARTS: dict[str, Callable[[Job, list[Track], Links], Body]] = {
+    "extraction": _speakers,
+    "diarization": _speakers,
+    "dialogue": _dialogue,
+}

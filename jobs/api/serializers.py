@@ -105,6 +105,8 @@ class BatchItem(ExtractSerializer):
     file = None
     media = serializers.UUIDField(required=False, help_text="Instead of a `url`: the `id` of a stored recording.")
     job_type = serializers.ChoiceField(TASKS, default="extraction")
+    sample_rate = serializers.IntegerField(required=False, help_text="Hz, of a dialogue separation's files.")
+    bit_depth = serializers.IntegerField(required=False, help_text="Of a dialogue separation's files.")
 
 
 class BatchSerializer(serializers.Serializer[Any]):

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.test import Client
 
-from audio_engine.types import MediaInfo, RecordingStats, SpeakerResult, SpeakerStats, Turn
+from audio_engine.types import DialogueResult, MediaInfo, RecordingStats, SpeakerResult, SpeakerStats, Turn
 from jobs import files, lifecycle
 from jobs.models import Job, Media, Track
 
@@ -46,6 +46,21 @@ def result(task: str, media: Media) -> dict[str, Any]:
         warnings=("Only 2 speakers were found.",),
     )
     return found.to_json()
+
+
+def separated(job: Job, recording: Path) -> Job:
+    """Do the engine's part of a queued dialogue separation: two stems, each a copy of the recording."""
+    running = lifecycle.claim("engine", "tests")
+    assert running is not None
+    assert running.pk == job.pk
+    assert running.media is not None
+    media = MediaInfo("wav", "pcm_s16le", 16_000, 1, 16, False, running.media.seconds, "mono")
+    found = DialogueResult("dialogue", "embedded", ("silero-vad 6.2",), media, 2.5)
+    stems = [
+        lifecycle.StoredFile(Track.Kind.AUDIO, files.store(recording, running.folder() / f"{stem}.wav"), 96_044)
+        for stem in ("speech", "background")
+    ]
+    return lifecycle.succeed(running, found.to_json(), stems)
 
 
 def succeed(job: Job, recording: Path) -> Job:

@@ -63,3 +63,13 @@ class BuggyDiarizer(ScriptedDiarizer):
 
     def diarize(self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress) -> Diarization:
         raise KeyError("a defect")
+
+
+class PausingDiarizer(ScriptedDiarizer):
+    """Somebody speaks for three seconds of each four, from the second second on."""
+
+    name = "pausing"
+
+    def diarize(self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress) -> Diarization:
+        turns = tuple(Turn(at, at + 3, n % 2) for n, at in enumerate(np.arange(1.0, len(pcm) / 16_000 - 3, 4)))
+        return Diarization(turns, turns, 2, ("pausing 1",))

@@ -1,0 +1,39 @@
+"""Dialogue separations: asked for in a batch, looked at where every job is."""
+
+from __future__ import annotations
+
+from jobs.models import Job
+from tests.api.programs import separated
+from tests.api.test_schema import conforms
+
+
+def ask(api, media, **item) -> dict:
+    answer = api.send("post", "jobs/batch", {"items": [{"media": str(media.uuid), "job_type": "dialogue", **item}]})
+    assert answer.status_code == 200, answer.content
+    return answer.json()["items"][0]
+
+
+def test_stems_are_asked_for_and_come_with_their_links(api, media, recording):
+    told = ask(api, media, sample_rate=48_000, bit_depth=24)["job"]
+    assert (told["job_type"], told["credits_required"]) == ("dialogue", 17)
+    assert told["options"] == {"engine": "auto", "sample_rate": 48_000, "bit_depth": 24}
+    separated(Job.objects.get(), recording)
+    answer = api.send("get", f"jobs/{told['id']}")
+    result = answer.json()["result"]
+    assert result["speech_seconds"] == 2.5
+    assert {file["path"].rpartition("/")[2] for file in result["files"]} == {"speech.wav", "background.wav"}
+    assert api.get(result["files"][0]["download_url"]).getvalue() == recording.read_bytes()
+    conforms(api.get("/api/v1/schema").json(), "/api/v1/jobs/{job_id}", "get", answer)
+
+
+def test_options_that_cannot_be_used_are_refused_by_name(api, media):
+    for option, value in {"sample_rate": 7_999, "bit_depth": 33, "num_speakers": 2, "overlap": "keep"}.items():
+        error = ask(api, media, **{option: value})["error"]
+        assert (error["code"], error["details"]["field"]) == ("INVALID_OPTION", option)
+    assert not Job.objects.exists()
+
+
+def test_nobody_exports_turns_of_a_separation(api, media, recording):
+    job = ask(api, media)["job"]
+    separated(Job.objects.get(), recording)
+    assert api.send("get", f"jobs/{job['id']}/export?format=srt").json()["code"] == "JOB_HAS_NO_TURNS"

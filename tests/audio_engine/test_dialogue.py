@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+
+from audio_engine import registry
+from audio_engine.errors import EngineError
+from audio_engine.formats import result_from_json
+from audio_engine.pipeline import run
+from audio_engine.separation import si_sdr
+from audio_engine.speakers import NO_SPEECH
+from audio_engine.types import DialogueRequest, DialogueResult
+
+from .voices import HIGH, LOW, RATE
+
+TURNS = ((1, 4), (5, 8))  # of PausingDiarizer, in seconds
+SECONDS = 9
+
+
+@pytest.fixture
+def pausing(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(registry, "ENGINES", {"pausing": "tests.audio_engine.scripted:PausingDiarizer"})
+    return "pausing"
+
+
+@pytest.fixture
+def speech() -> npt.NDArray[np.float32]:
+    said = np.zeros(SECONDS * RATE, dtype=np.float32)
+    for take, (start, end) in enumerate(TURNS):
+        voice = (LOW, HIGH)[take % 2].says(end - start, take)
+        said[start * RATE : start * RATE + len(voice)] = voice
+    return said
+
+
+@pytest.fixture
+def noisy(tmp_path: Path, speech: npt.NDArray[np.float32], noise: Callable[..., npt.NDArray[np.float64]]) -> Path:
+    """Speech 10 dB above white noise, 16 bits."""
+    path = tmp_path / "noisy.wav"
+    soundfile.write(path, speech + 0.3 * noise(SECONDS)[:, 0], RATE)
+    return path
+
+
+def stems(folder: Path) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    return soundfile.read(folder / "speech.wav")[0], soundfile.read(folder / "background.wav")[0]
+
+
+def test_both_stems_together_are_the_recording(tmp_path: Path, noisy: Path, pausing: str) -> None:
+    result = run(DialogueRequest(noisy, tmp_path / "out", engine=pausing))
+    assert isinstance(result, DialogueResult)
+    assert [(file.kind, file.name) for file in result.files] == [
+        ("audio", "speech.wav"),
+        ("audio", "background.wav"),
+        ("json", "result.json"),
+    ]
+    assert (result.speech_seconds, result.warnings) == (6.0, ())
+    voice, rest = stems(tmp_path / "out")
+    assert np.abs(voice + rest - soundfile.read(noisy)[0]).max() <= 1.5 / 32768
+    told = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert result_from_json(told).media.seconds == SECONDS
+
+
+def test_speech_is_cleaner_than_it_was_and_silent_between_the_turns(
+    tmp_path: Path, noisy: Path, speech: npt.NDArray[np.float32], pausing: str
+) -> None:
+    run(DialogueRequest(noisy, tmp_path / "out", engine=pausing))
+    voice, rest = stems(tmp_path / "out")
+    spoken = np.concatenate([np.arange(start * RATE, end * RATE) for start, end in TURNS])
+    before = si_sdr(soundfile.read(noisy)[0][spoken], speech[spoken])
+    assert si_sdr(voice[spoken], speech[spoken]) > before + 2
+    assert not voice[: RATE - 200].any()
+    assert not voice[4 * RATE + 200 : 5 * RATE - 200].any()
+    assert np.sqrt(np.mean(rest[spoken] ** 2)) < 0.6 * np.sqrt(np.mean(speech[spoken] ** 2))
+
+
+@pytest.mark.parametrize(("rate", "bits", "subtype"), [(8_000, 8, "PCM_U8"), (44_100, 20, "PCM_24")])
+def test_stems_have_the_rate_and_depth_that_are_asked_for(
+    tmp_path: Path, noisy: Path, pausing: str, rate: int, bits: int, subtype: str
+) -> None:
+    run(DialogueRequest(noisy, tmp_path / "out", engine=pausing, sample_rate=rate, bits=bits))
+    for name in ("speech.wav", "background.wav"):
+        info = soundfile.info(tmp_path / "out" / name)
+        assert (info.samplerate, info.frames, info.subtype) == (rate, SECONDS * rate, subtype)
+    voice, rest = stems(tmp_path / "out")
+    power = np.mean((voice + rest) ** 2)
+    if rate > RATE:  # nothing was cut off
+        assert power == pytest.approx(np.mean(soundfile.read(noisy)[0] ** 2), rel=0.02)
+
+
+def test_stems_of_floating_point_recordings_are_floating_point(tmp_path: Path, noisy: Path, pausing: str) -> None:
+    samples = 2 * soundfile.read(noisy)[0]
+    soundfile.write(tmp_path / "float.wav", np.stack([samples, samples], axis=1), RATE, subtype="FLOAT")
+    run(DialogueRequest(tmp_path / "float.wav", tmp_path / "out", engine=pausing))
+    voice, rest = stems(tmp_path / "out")
+    assert voice.shape == (SECONDS * RATE, 2)
+    np.testing.assert_allclose((voice + rest)[:, 0], samples, atol=1e-6)
+
+
+def test_a_recording_without_speech_is_all_background(tmp_path: Path, scripted: str) -> None:
+    soundfile.write(tmp_path / "silence.wav", np.zeros(2 * RATE), RATE)
+    result = run(DialogueRequest(tmp_path / "silence.wav", tmp_path / "out", engine=scripted))
+    assert isinstance(result, DialogueResult)
+    assert (result.speech_seconds, result.warnings) == (0.0, (NO_SPEECH,))
+
+
+@pytest.mark.parametrize(("option", "value"), [("sample_rate", 1), ("sample_rate", 10**6), ("bits", 7), ("bits", 64)])
+def test_impossible_rates_and_depths_are_refused(
+    tmp_path: Path, recording: Path, scripted: str, option: str, value: int
+) -> None:
+    with pytest.raises(EngineError) as refusal:
+        run(DialogueRequest(recording, tmp_path / "out", engine=scripted, **{option: value}))
+    assert refusal.value.details["field"] == option
