@@ -41,9 +41,9 @@ NAMELESS = "recording"
 T = TypeVar("T")
 
 
-def take_upload(owner: User, local: Path, name: str) -> Media:
+def take_upload(owner: User, local: Path, name: str, **columns: Any) -> Media:
     """Store a recording that lies at `local`, under the user's own name for it. Raises JobError."""
-    return _take(owner, local, name, source_url="")
+    return _take(owner, local, name, **columns)
 
 
 def fetch(
@@ -159,7 +159,7 @@ def name_of(url: str) -> str:
     return display_name(segment or parts.hostname or "")
 
 
-def _take(owner: User, local: Path, name: str, *, source_url: str) -> Media:
+def _take(owner: User, local: Path, name: str, **columns: Any) -> Media:
     info = probe(local)
     check_length(info.seconds)
     with files.disk_errors():
@@ -168,13 +168,13 @@ def _take(owner: User, local: Path, name: str, *, source_url: str) -> Media:
         owner=owner,
         file=stored,
         name=display_name(name),
-        source_url=source_url,
         bytes=local.stat().st_size,
         seconds=info.seconds,
         container=info.container,
         codec=info.codec,
         sample_rate=info.sample_rate,
         channels=info.channels,
+        **columns,
     )
 
 

@@ -52,6 +52,14 @@ class StoredFile:
     speaker: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """The other vendor's API that a job comes by, with what is asked there that only its answers depend on."""
+
+    name: str
+    asked: dict[str, Any]
+
+
 # --- asking for work
 
 
@@ -62,12 +70,13 @@ def submit(
     options: JobOptions,
     *,
     webhook: JobWebhook | None = None,
+    surface: Surface | None = None,
     retry_of: Job | None = None,
     actor: Any = None,
 ) -> Job:
     """Queue work on a stored recording and hold its price. Raises ledger.InsufficientCredits."""
-    columns: dict[str, Any] = {"media": media, "name": media.name}
-    job = _create(media.owner, task, options, webhook=webhook, retry_of=retry_of, actor=actor, **columns)
+    more: dict[str, Any] = {"webhook": webhook, "surface": surface, "retry_of": retry_of, "actor": actor}
+    job = _create(media.owner, task, options, media=media, name=media.name, **more)
     return _enqueue(job, media, actor=actor)
 
 
@@ -80,6 +89,7 @@ def submit_url(
     options: JobOptions,
     *,
     webhook: JobWebhook | None = None,
+    surface: Surface | None = None,
     retry_of: Job | None = None,
     actor: Any = None,
 ) -> Job:
@@ -90,8 +100,8 @@ def submit_url(
     least, available = pricing.price(task, 1), ledger.available(owner)
     if available < least:
         raise ledger.InsufficientCredits(least, available)
-    columns: dict[str, Any] = {"source_url": url, "name": name}
-    job = _create(owner, task, options, webhook=webhook, retry_of=retry_of, actor=actor, **columns)
+    more: dict[str, Any] = {"webhook": webhook, "surface": surface, "retry_of": retry_of, "actor": actor}
+    job = _create(owner, task, options, source_url=url, name=name, **more)
     queue.wake("io")
     return job
 
@@ -100,8 +110,11 @@ def retry(job: Job, *, actor: Any = None) -> Job:
     """A new run of a failed or canceled job under the same number. Raises JobError, ledger.InsufficientCredits."""
     if job.status not in (Status.FAILED, Status.CANCELED) or Job.objects.filter(retry_of=job).exists():
         raise JobError("JOB_NOT_RETRYABLE")
+    if not job.media and not job.source_url:
+        raise JobError("JOB_NOT_RETRYABLE", "The job's recording has been deleted.")
     options = stored(job.task, job.options)
-    again: dict[str, Any] = {"webhook": webhooks.of(job), "retry_of": job, "actor": actor}
+    surface = Surface(job.surface, job.asked)
+    again: dict[str, Any] = {"webhook": webhooks.of(job), "surface": surface, "retry_of": job, "actor": actor}
     try:
         if job.media:
             return submit(job.media, job.task, options, **again)
@@ -162,9 +175,10 @@ def fetched(job: Job, media: Media) -> Job:
 
 
 @transaction.atomic
-def succeed(job: Job, result: dict[str, Any], outputs: Sequence[StoredFile]) -> Job:
-    """The work is done and its files are stored: show them and take the price."""
-    done = _finish(job, Status.SUCCEEDED, result=result, progress=1.0)
+def succeed(job: Job, result: dict[str, Any], outputs: Sequence[StoredFile], confidence: bytes = b"") -> Job:
+    """The work is done and its files are stored: show them and take the price. `confidence` is the content of that
+    file, for webhooks that tell it: a stored file is not read in a transaction."""
+    done = _finish(job, Status.SUCCEEDED, confidence=confidence, result=result, progress=1.0)
     Track.objects.bulk_create(
         Track(job=done, kind=out.kind, speaker=out.speaker, file=out.name, bytes=out.bytes) for out in outputs
     )
@@ -254,6 +268,7 @@ def _create(
     options: JobOptions,
     *,
     webhook: JobWebhook | None,
+    surface: Surface | None,
     retry_of: Job | None,
     actor: Any,
     **columns: Any,
@@ -267,6 +282,8 @@ def _create(
         event_seq=1,
         webhook_url=webhook.url if webhook else "",
         webhook_form=webhook.form if webhook else "",
+        surface=surface.name if surface else "",
+        asked=surface.asked if surface else {},
         **columns,
     )
     events.record(job, JobEvent.Kind.STATE, {"status": job.status}, actor)
@@ -298,9 +315,9 @@ def _short(short: ledger.InsufficientCredits) -> JobError:
     return JobError("INSUFFICIENT_CREDITS", str(short), details=details)
 
 
-def _finish(job: Job, status: Status, *, actor: Any = None, **columns: Any) -> Job:
+def _finish(job: Job, status: Status, *, actor: Any = None, confidence: bytes = b"", **columns: Any) -> Job:
     finished = _move(job, status, actor=actor, lease_until=None, stage="", finished_at=Now(), **columns)
-    webhooks.announce(finished)
+    webhooks.announce(finished, confidence)
     return finished
 
 

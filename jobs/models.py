@@ -26,10 +26,12 @@ class Media(models.Model):
     codec = models.CharField(max_length=40)
     sample_rate = models.PositiveIntegerField()
     channels = models.PositiveSmallIntegerField()
+    key = models.CharField(max_length=255, blank=True)  # what programs of its owner call it; the newest one counts
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         verbose_name_plural = "media"
+        indexes = [models.Index(fields=["owner", "key", "-id"], name="media_by_key", condition=~Q(key=""))]
 
     def __str__(self) -> str:
         return self.name
@@ -60,6 +62,8 @@ class Job(models.Model):
     priority = models.SmallIntegerField(default=0)
     webhook_url = models.URLField(max_length=2000, blank=True)  # told of the job's end, besides the account's endpoints
     webhook_form = models.CharField(max_length=40, blank=True)  # one of webhooks.FORMS
+    surface = models.CharField(max_length=20, blank=True)  # the other vendor's API that it came by
+    asked = models.JSONField(default=dict, blank=True)  # there, that only its answers depend on
 
     # A retry is a new row, so that finished rows stand; it keeps the number that clients know the work by.
     origin = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="+")

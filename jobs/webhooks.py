@@ -34,9 +34,12 @@ EVENTS: dict[str, str] = {
     Job.Status.CANCELED: "job.cancelled",
 }
 TEST = "webhook.test"
-# What the body of a single job's webhook is made by, from the job and the event's id. The surfaces stand above this
-# module, so those with a body of their own are named, not imported.
-FORMS = {"audiopod": "jobs.webhooks.event_body"}
+# What the body of a single job's webhook is made by, from the job, the event's id and the job's file of confidence. The
+# surfaces stand above this module, so those with a body of their own are named, not imported.
+FORMS = {
+    "audiopod": "jobs.webhooks.event_body",
+    "pyannoteai": "jobs.compat.pyannoteai.rendering.webhook_body",
+}
 JOB_TYPES = {"extraction": "speaker_extraction", "diarization": "speaker_diarization"}  # AudioPod's, where it has one
 MOST_ENDPOINTS = 20
 GRACE = timedelta(hours=24)  # for which the secret before the newest signs too
@@ -65,7 +68,7 @@ def of(job: Job) -> JobWebhook | None:
 
 
 @transaction.atomic
-def announce(job: Job) -> None:
+def announce(job: Job, confidence: bytes = b"") -> None:
     """Put a job's end into the outbox, for each endpoint that wants it and for the job's own URL."""
     event_id = uuid.uuid5(job.uuid, job.status)
     deliveries = [
@@ -75,11 +78,11 @@ def announce(job: Job) -> None:
     ]
     if job.webhook_url:
         body_of = import_string(FORMS[job.webhook_form])
-        deliveries.append(_delivery(job, event_id, job.webhook_url, body_of(job, event_id)))
+        deliveries.append(_delivery(job, event_id, job.webhook_url, body_of(job, event_id, confidence)))
     WebhookDelivery.objects.bulk_create(deliveries)
 
 
-def event_body(job: Job, event_id: uuid.UUID) -> Body:
+def event_body(job: Job, event_id: uuid.UUID, _confidence: bytes = b"") -> Body:
     """AudioPod's, and besides it what tells a job's runs and the order of events apart."""
     event = EVENTS[job.status]
     told = {"error_message": job.error_message, "failure_reason": job.error_code} if job.error_code else {}

@@ -85,7 +85,8 @@ def perform(job: Job, lease: Lease) -> None:
         if isinstance(result, SpeakerResult) and not result.speakers:
             raise _no_speech("No speech was found in the recording.")
         try:
-            lease.settle(lifecycle.succeed, result.to_json(), [_store(job, output, file) for file in result.files])
+            stored = [_store(job, output, file) for file in result.files]
+            lease.settle(lifecycle.succeed, result.to_json(), stored, _confidence(output, result))
         except BaseException:  # whatever it was: files that no finished job shows are of no use
             _discard_files(job)
             raise
@@ -105,6 +106,10 @@ def _store(job: Job, folder: Path, file: OutputFile) -> lifecycle.StoredFile:
     with files.disk_errors():
         stored = files.store(folder / file.name, job.folder() / file.name)
     return lifecycle.StoredFile(Track.Kind(file.kind), stored, file.bytes, file.speaker)
+
+
+def _confidence(folder: Path, result: Result) -> bytes:
+    return b"".join((folder / file.name).read_bytes() for file in result.files if file.kind == "confidence")
 
 
 def _discard_files(job: Job) -> None:
