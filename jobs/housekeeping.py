@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from shutil import rmtree
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from accounts import idempotency
@@ -26,6 +27,7 @@ UNUSED_KEPT = ingest.UNUSED_LIFE + timedelta(hours=1)  # who takes it up in the 
 
 def tidy() -> None:
     delete_old_jobs()
+    delete_old_outputs()
     delete_unused_media()
     delete_lost_attempts()
     delete_unknown_folders()
@@ -42,6 +44,34 @@ def delete_old_jobs() -> None:
     limit = timezone.now() - timedelta(days=settings.RETENTION_DAYS)
     for job in Job.objects.filter(status__in=Job.TERMINAL, finished_at__lt=limit, retry__isnull=True).iterator():
         lifecycle.delete(job)
+
+
+def delete_old_outputs() -> None:
+    """What jobs of other vendors' surfaces were made of and what came out, after as long as those promise to keep it.
+
+    The jobs stay, and so do webhooks that are still to be sent.
+    """
+    for surface, hours in settings.OUTPUT_HOURS.items():
+        if hours:
+            limit = timezone.now() - timedelta(hours=hours)
+            old = Job.objects.filter(surface=surface, status__in=Job.TERMINAL, finished_at__lt=limit)
+            for job in old.exclude(media=None, result=None).defer("result").iterator():
+                delete_output(job)
+            WebhookDelivery.objects.filter(job__in=old).exclude(state__in=WebhookDelivery.UNSENT).delete()
+
+
+def delete_output(job: Job) -> None:
+    """Of a finished job, with the recording where no other job uses it."""
+    files.delete_folder(PurePosixPath("jobs", str(job.uuid)))
+    with transaction.atomic():
+        media = Media.objects.select_for_update().filter(pk=job.media_id).first()
+        job.tracks.all().delete()
+        Job.objects.filter(pk=job.pk).update(result=None, media=None)
+        unused = media if media and not media.jobs.exists() else None
+        if unused:
+            unused.delete()
+    if unused:
+        files.delete(unused.file)
 
 
 def delete_unused_media() -> None:

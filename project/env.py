@@ -76,6 +76,9 @@ VARIABLES: dict[str, Variable] = {
     "SOLOIST_WEBHOOK_LOG_DAYS": Variable(
         "int", 30, "Days for which what webhooks sent can be looked up and sent again."
     ),
+    "SOLOIST_PYANNOTEAI_OUTPUT_HOURS": Variable(
+        "int", 24, "Hours for which jobs from the pyannoteAI address keep recording and output; for ever if 0."
+    ),
     "SOLOIST_RETENTION_DAYS": Variable(
         "int", 0, "Delete finished jobs with their files after so many days; never if 0."
     ),

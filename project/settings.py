@@ -219,8 +219,11 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "defaultModelsExpandDepth": 0},
     "WEBHOOKS": ["jobs.api.webhook_schema.EVENT"],
-    "ENUM_NAME_OVERRIDES": {"StatusEnum": "jobs.api.render.STATUSES"},
-    "TAGS": [{"name": name} for name in ("Speakers", "Jobs", "Webhooks", "Credits", "Account")],
+    "ENUM_NAME_OVERRIDES": {
+        "StatusEnum": "jobs.api.render.STATUSES",
+        "PyannoteStatusEnum": "jobs.compat.pyannoteai.rendering.STATUSES",
+    },
+    "TAGS": [{"name": name} for name in ("Speakers", "Jobs", "Webhooks", "Credits", "Account", "pyannoteAI")],
 }
 
 # Live progress. Events are rows; the layer only fans out inside one process, or hints between processes with Redis.
@@ -250,6 +253,7 @@ LEASE_SECONDS = read("SOLOIST_LEASE_SECONDS")
 MAX_ATTEMPTS = read("SOLOIST_MAX_ATTEMPTS")
 WEBHOOK_LOG_DAYS = read("SOLOIST_WEBHOOK_LOG_DAYS")
 RETENTION_DAYS = read("SOLOIST_RETENTION_DAYS")
+OUTPUT_HOURS = {"pyannoteai": read("SOLOIST_PYANNOTEAI_OUTPUT_HOURS")}  # by the surface that jobs came by
 
 # django-q2 only carries wake-ups, in the same database, so that a job and its message commit together. Retries are
 # ours. guard_cycle must be a binary fraction: with 0.1 or 2 the queue's own timeout never fires.

@@ -12,6 +12,7 @@ urlpatterns = [
     path("api/v1/", include("accounts.api_urls")),
     path("api/v1/", include("jobs.api.urls")),
     re_path("^api/", nowhere),
+    path("pyannoteai/", include("jobs.compat.pyannoteai.urls")),
     path("files/<str:token>/<str:name>", downloads.file, name="file"),
     path("admin/", admin.site.urls),
 ]

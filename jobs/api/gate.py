@@ -10,28 +10,45 @@ from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.urls import Resolver404, resolve
+from django.utils.module_loading import import_string
 from django.views import defaults
 
 from jobs.errors import JobError
 
-from . import problems
 from .requests import too_large
 
 FORM_OVERHEAD = 100_000  # bytes that the fields and boundaries around a file may take
+# What tells an error under an address. Other vendors' surfaces stand above this module, so they are named, not
+# imported.
+SURFACES = {
+    "/api/": "jobs.api.problems.response",
+    "/pyannoteai/": "jobs.compat.pyannoteai.errors.before_any_view",
+}
 
 
 def bounded(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
     """Refuses bodies of the API by their length before any of them is parsed, and has uploads written to the disk."""
 
     def answer(request: HttpRequest) -> HttpResponseBase:
-        if request.path.startswith("/api/"):
+        if surface := surface_of(request):
             try:
                 check_length(request)
             except JobError as error:
-                return problems.response(request, error)
+                return refuse(surface, request, error)
             request.upload_handlers = [TemporaryFileUploadHandler(request)]
         return get_response(request)
 
+    return answer
+
+
+def surface_of(request: HttpRequest) -> str | None:
+    """Which of SURFACES an address belongs to."""
+    return next((prefix for prefix in SURFACES if request.path.startswith(prefix)), None)
+
+
+def refuse(surface: str, request: HttpRequest, error: JobError) -> HttpResponse:
+    answer: HttpResponse = import_string(SURFACES[surface])(request, error)
     return answer
 
 
@@ -40,8 +57,22 @@ def check_length(request: HttpRequest) -> None:
     if request.content_type == "multipart/form-data":
         if length > settings.MAX_UPLOAD_BYTES + FORM_OVERHEAD:
             raise too_large()
+    elif takes_bare_file(request):
+        if length > settings.MAX_UPLOAD_BYTES:
+            raise too_large()
     elif length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-        raise JobError("FILE_TOO_LARGE", "Send a file as multipart/form-data, in the field `file`.")
+        raise JobError("FILE_TOO_LARGE", "The request is too large for one without a file.")
+
+
+def takes_bare_file(request: HttpRequest) -> bool:
+    """Whether a file is the whole body, for the view of this address."""
+    if request.method != "PUT":
+        return False
+    try:
+        view = resolve(request.path_info).func
+    except Resolver404:
+        return False
+    return bool(getattr(getattr(view, "cls", None), "takes_bare_file", False))
 
 
 def body_length(request: HttpRequest) -> int:
@@ -58,13 +89,13 @@ def body_length(request: HttpRequest) -> int:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400, as for a host name that this server does not answer to."""
-    if request.path.startswith("/api/"):
-        return problems.response(request, JobError("INVALID_INPUT"))
+    if surface := surface_of(request):
+        return refuse(surface, request, JobError("INVALID_INPUT"))
     return defaults.bad_request(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500."""
-    if request.path.startswith("/api/"):
-        return problems.response(request, JobError("INTERNAL_ERROR"))
+    if surface := surface_of(request):
+        return refuse(surface, request, JobError("INTERNAL_ERROR"))
     return defaults.server_error(request)

@@ -113,7 +113,7 @@ def job(request: HttpRequest, job: UUID) -> HttpResponse:
         "steps": steps(found),
         "seq": found.event_seq,
     }
-    if found.status == Status.SUCCEEDED:
+    if found.result is not None:
         context |= _results(found)
     if found.status == Status.FAILED:
         context["failure"] = failure(found)

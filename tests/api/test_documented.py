@@ -94,3 +94,10 @@ def test_webhooks(run):
     told, _ = run("Webhooks")
     assert told.count("whsec_") == 2
     assert '"url":"https://example.org/hooks/soloist"' in told
+
+
+def test_for_programs_written_for_pyannoteai(run):
+    told, _ = run("For programs written for pyannoteAI")
+    assert '"message":"Test connection successful"' in told
+    assert told.count('"jobId"') == 1
+    assert '"status":"pending"' in told

@@ -1,0 +1,111 @@
+"""A job as pyannoteAI's clients see it: https://docs.pyannote.ai/api-reference/get-job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.core.files.storage import default_storage
+
+from audio_engine.formats import speaker_label
+from jobs.api.render import moment
+from jobs.compat.base import Body
+from jobs.models import Job, Track
+
+SURFACE = "pyannoteai"
+TASKS = ("diarization",)
+CREATED = "created"  # the answer to every request for work
+STATUS_WORDS: dict[str, str] = {
+    Job.Status.PENDING: CREATED,
+    Job.Status.FETCHING: "pending",
+    Job.Status.QUEUED: "pending",
+    Job.Status.RUNNING: "running",
+    Job.Status.SUCCEEDED: "succeeded",
+    Job.Status.FAILED: "failed",
+    Job.Status.CANCELED: "canceled",
+}
+STATUSES = sorted(set(STATUS_WORDS.values()))
+UNUSABLE_MEDIA = "Could not load audio"
+OF_THE_MEDIA = (
+    *("INVALID_AUDIO_FORMAT", "NO_AUDIO_STREAM", "AUDIO_TOO_SHORT", "AUDIO_TOO_LONG", "UNUSABLE_AUDIO"),
+    *("INVALID_URL", "URL_NOT_ALLOWED", "URL_UNREACHABLE", "URL_NOT_MEDIA", "URL_NEEDS_EXTRACTOR", "URL_PLAYLIST"),
+    *("URL_LIVE", "URL_RESTRICTED", "EXTRACTION_FAILED", "FILE_TOO_LARGE"),
+)
+NO_CONFIDENCE = "The engine of this job tells no confidence."
+
+
+def created(job: Job, warning: str = "") -> Body:
+    return {"jobId": str(job.uuid), "status": CREATED} | ({"warning": warning} if warning else {})
+
+
+def item(job: Job) -> Body:
+    """A line of a list."""
+    return {"id": str(job.uuid), "status": STATUS_WORDS[job.status], "createdAt": moment(job.created_at)}
+
+
+def job(job: Job) -> Body:
+    """With its output, as long as that is kept."""
+    changed = job.finished_at or job.started_at or job.queued_at or job.created_at
+    told = {
+        "jobId": str(job.uuid),
+        "status": STATUS_WORDS[job.status],
+        "createdAt": moment(job.created_at),
+        "updatedAt": moment(changed),
+    }
+    if job.status == Job.Status.FAILED:
+        return told | {"output": {"error": _failure(job)}}
+    if job.result is None:
+        return told
+    return told | {"output": output(job, _stored_confidence(job) if job.asked.get("confidence") else b"")}
+
+
+def webhook_body(job: Job, _event_id: UUID, confidence: bytes) -> Body:
+    """What is sent to a job's own address: the output of one that succeeded, unless only its status is wanted."""
+    told: Body = {"jobId": str(job.uuid), "status": STATUS_WORDS[job.status]}
+    if job.result is None or job.asked.get("webhookStatusOnly"):
+        return told
+    return told | {"output": output(job, confidence)}
+
+
+def output(job: Job, confidence: bytes) -> Body:
+    """`confidence` is the file of that kind, empty where the engine wrote none."""
+    found, asked = job.result or {}, job.asked
+    of_each_turn = asked.get("turnLevelConfidence")
+    told: Body = {"diarization": [_turn(turn, of_each_turn) for turn in found["turns"]]}
+    warnings = list(found["warnings"])
+    if asked.get("exclusive"):
+        told["exclusiveDiarization"] = [_turn(turn) for turn in found["exclusive"]]
+    if asked.get("confidence") and confidence:
+        told["confidence"] = json.loads(confidence)
+    if (asked.get("confidence") and not confidence) or (of_each_turn and not _all_told(found["turns"])):
+        warnings.append(NO_CONFIDENCE)
+    return told | ({"warning": " ".join(warnings)} if warnings else {})
+
+
+def _turn(turn: Body, with_confidence: Any = False) -> Body:
+    """Its confidence is known for the speaker it is given to, not for the others."""
+    label = speaker_label(turn["speaker"])
+    told = {"speaker": label, "start": turn["start"], "end": turn["end"]}
+    sure = turn.get("confidence")
+    return told | ({"confidence": {label: sure}} if with_confidence and sure is not None else {})
+
+
+def _all_told(turns: Iterable[Body]) -> bool:
+    return all(turn.get("confidence") is not None for turn in turns)
+
+
+def _stored_confidence(job: Job) -> bytes:
+    track = next((track for track in job.tracks.all() if track.kind == Track.Kind.CONFIDENCE), None)
+    if track is None:
+        return b""
+    with default_storage.open(track.file, "rb") as file:
+        return bytes(file.read())
+
+
+def _failure(job: Job) -> str:
+    if job.error_code in OF_THE_MEDIA:
+        return f"{UNUSABLE_MEDIA}: {job.error_message}"
+    reason = job.error_details.get("reason")
+    return f"{job.error_message}: {reason}" if reason else job.error_message

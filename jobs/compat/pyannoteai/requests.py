@@ -1,0 +1,73 @@
+"""What pyannoteAI's requests may carry: https://docs.pyannote.ai/api-reference/diarize."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers as s
+
+from jobs.options import MOST_SPEAKERS
+
+from .rendering import STATUSES
+
+MEDIA_KEY = r"^media://[a-zA-Z0-9\-_./]+\Z"
+MODELS = ["precision-1", "precision-2", "community-1"]
+MOST_A_PAGE = 100
+Request = s.Serializer[Any]
+
+
+class MediaRequest(Request):
+    url = s.RegexField(
+        MEDIA_KEY, max_length=255, error_messages={"invalid": "Give media:// and letters, digits, -, _, . and /."}
+    )
+
+
+def _speakers(meaning: str) -> s.IntegerField:
+    return s.IntegerField(required=False, min_value=1, max_value=MOST_SPEAKERS, help_text=meaning)
+
+
+def _flag(meaning: str) -> s.BooleanField:
+    return s.BooleanField(default=False, help_text=meaning)
+
+
+class WorkRequest(Request):
+    """What all requests for work share."""
+
+    url = s.CharField(max_length=2000, help_text="A direct link on a public server, or `media://…`.")
+    model = s.ChoiceField(
+        MODELS,
+        required=False,
+        help_text="`community-1` is run where this server has it; the precision models are pyannoteAI's own, and the "
+        "best of this server's engines does their work.",
+    )
+    webhook = s.CharField(required=False, max_length=2000, help_text="Told how the job ends.")
+    webhookStatusOnly = _flag("Tell it no output.")
+
+
+class DiarizeRequest(WorkRequest):
+    numSpeakers = _speakers("Exactly so many people speak. Not with the two others.")
+    minSpeakers = _speakers("At least so many people speak.")
+    maxSpeakers = _speakers("At most so many people speak.")
+    exclusive = _flag("Tell also `exclusiveDiarization`, without overlapping speech.")
+    confidence = _flag("Tell also how sure the engine is of each 20 ms.")
+    turnLevelConfidence = _flag("Tell also how sure the engine is of each turn.")
+    transcription = _flag("Only `false` can be honoured.")
+
+    def validate_transcription(self, wanted: bool) -> bool:
+        if wanted:
+            raise s.ValidationError("Transcription is not available on this server.")
+        return wanted
+
+
+class ListQuery(Request):
+    limit = s.IntegerField(default=10, min_value=1, max_value=MOST_A_PAGE)
+    cursor = s.UUIDField(required=False, help_text="The `nextCursor` of the page before.")
+    status = s.ChoiceField(STATUSES, required=False)
+
+
+class OldListQuery(Request):
+    take = s.IntegerField(required=False, min_value=1, max_value=MOST_A_PAGE, help_text="So many jobs; 10 if left out.")
+    skip = s.IntegerField(required=False, min_value=0, max_value=10**9, help_text="Without the first so many.")
+    limit = s.IntegerField(required=False, min_value=1, max_value=MOST_A_PAGE, help_text="The same as `take`.")
+    offset = s.IntegerField(required=False, min_value=0, max_value=10**9, help_text="The same as `skip`.")
+    status = s.ChoiceField(STATUSES, required=False)

@@ -1,0 +1,145 @@
+"""The official pyannoteai-sdk against the running product, and the examples of pyannoteAI's documents as they stand."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+import wave
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from pyannoteai.sdk import Client
+from pyannoteai.sdk.client import PyannoteAIFailedJob
+
+from tests.processes import ROOT
+from tests.serving import Soloist
+
+DOCUMENTS = ROOT.parent / "shared" / "reference"
+SECONDS = 10.0
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pyannoteai")  # what the SDK says of uploads, polling
+
+
+@pytest.fixture(scope="module")
+def key(soloist: Soloist) -> str:
+    return soloist.account("pyannote@example.org")
+
+
+@pytest.fixture(scope="module")
+def sdk(soloist: Soloist, key: str) -> Client:
+    class Here(Client):
+        API_URL = f"{soloist.url}/pyannoteai/v1"
+
+    return Here(token=key)
+
+
+@pytest.fixture(scope="module")
+def beginning(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the sample; both people speak in it."""
+    path = tmp_path_factory.mktemp("pyannote") / "beginning.wav"
+    with wave.open(str(sample)) as whole, wave.open(str(path), "wb") as part:
+        part.setparams(whole.getparams())
+        part.writeframes(whole.readframes(int(SECONDS * whole.getframerate())))
+    return path
+
+
+def test_the_sdk_sends_a_file_and_gets_who_spoke_when(sdk, beginning):
+    sent = []
+    url = sdk.upload(beginning, callback=lambda total, completed: sent.append((completed, total)))
+    assert re.fullmatch("media://[0-9a-f]{32}", url)
+    assert sent[-1] == (beginning.stat().st_size,) * 2
+    job_id = sdk.diarize(url, num_speakers=2, confidence=True, turn_level_confidence=True, exclusive=True)
+    job = sdk.retrieve(job_id, every_seconds=1)
+    assert (job["jobId"], job["status"]) == (job_id, "succeeded")
+    output = job["output"]
+    assert {turn["speaker"] for turn in output["diarization"]} == {"SPEAKER_00", "SPEAKER_01"}
+    assert all(0 <= turn["start"] < turn["end"] <= SECONDS for turn in output["diarization"])
+    assert all(0 <= turn["confidence"][turn["speaker"]] <= 100 for turn in output["diarization"])
+    assert (output["confidence"]["resolution"], len(output["confidence"]["score"])) == (0.02, 500)
+    ends = [0.0, *(turn["end"] for turn in output["exclusiveDiarization"])]
+    assert all(turn["start"] >= end - 1e-6 for turn, end in zip(output["exclusiveDiarization"], ends, strict=False))
+
+
+def test_the_sdk_sends_a_file_by_a_name_of_its_users(sdk, key, beginning):
+    url = sdk.upload({"audio": str(beginning)}, media_url="media://meetings/today/call.wav")
+    link = requests.post(f"{sdk.API_URL}/media/output", json={"url": url}, headers=sdk._headers).json()["url"]
+    assert requests.get(link).content == beginning.read_bytes()
+
+
+def test_the_sdk_tells_why_a_job_failed(sdk):
+    job_id = sdk.diarize("https://example.invalid/talk.wav")
+    with pytest.raises(PyannoteAIFailedJob, match="Could not load audio"):
+        sdk.retrieve(job_id, every_seconds=1)
+
+
+def test_the_sdk_tells_what_is_wrong(sdk, beginning):
+    with pytest.raises(requests.HTTPError, match="Failed to authenticate"):
+        type(sdk)(token="ap_nobodys")
+    for refused in (
+        lambda: sdk.diarize("media://nobody/knows.wav"),
+        lambda: sdk.diarize("https://example.org/a.wav", num_speakers=2, min_speakers=1),
+        lambda: sdk.diarize("https://example.org/a.wav", transcription=True),
+        lambda: sdk.diarize("https://example.org/a.wav", surprise=True),
+        lambda: sdk.upload(beginning, media_url="media://not a key"),
+    ):
+        with pytest.raises(requests.HTTPError) as refusal:
+            refused()
+        assert refusal.value.response.status_code == 400
+        assert refusal.value.response.json()["message"] == "Invalid request"
+
+
+# --- the documents
+
+
+def document(name: str) -> str:
+    path = DOCUMENTS / name
+    if not path.exists():
+        pytest.skip(f"needs pyannoteAI's documents in {DOCUMENTS.name}")
+    return path.read_text()
+
+
+def examples(name: str, language: str) -> list[str]:
+    """Those of a language, without the indentation that the document gives them."""
+    blocks = re.findall(rf"^( *)```{language}\b.*?\n(.*?)^\1```", document(name), re.MULTILINE | re.DOTALL)
+    return [re.sub(f"^{indent}", "", code, flags=re.MULTILINE) for indent, code in blocks]
+
+
+def here(code: str, soloist: Soloist, key: str) -> str:
+    return code.replace("https://api.pyannote.ai", f"{soloist.url}/pyannoteai").replace("YOUR_API_KEY", key)
+
+
+def run(code: str) -> Any:
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_tutorials_python_examples_run(soloist, key, monkeypatch, capsys):
+    ask, poll = (here(code, soloist, key) for code in examples("pyannoteai-diarize-tutorial.md", "python")[:2])
+    names: dict[str, Any] = {}
+    exec(ask, names)
+    answer = names["response"].json()
+    assert (names["response"].status_code, answer["status"]) == (200, "created")
+    pause = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda _: pause(0.5))
+    exec(poll, names | {"job_id": answer["jobId"]})
+    assert capsys.readouterr().out.splitlines()[-1] == "Job failed"  # there is no recording at that address
+
+
+def test_the_tutorials_shell_examples_run(soloist, key):
+    ask, poll = (here(code, soloist, key) for code in examples("pyannoteai-diarize-tutorial.md", "bash")[:2])
+    job = run(ask)
+    assert (set(job), job["status"]) == ({"jobId", "status"}, "created")
+    assert run(poll.replace("YOUR_JOB_ID", job["jobId"]))["jobId"] == job["jobId"]
+
+
+def test_the_references_shell_example_runs(soloist, key):
+    """It gives all numbers of speakers at once, which the text below it forbids."""
+    [code] = re.findall(r"^curl --request POST.*?'$", document("pyannoteai-diarize-api.md"), re.MULTILINE | re.DOTALL)
+    code = here(code, soloist, key).replace("<token>", key)
+    told = run(code)
+    assert (told["message"], [wrong["field"] for wrong in told["errors"]]) == ("Invalid request", ["numSpeakers"])
+    assert run(code.replace('  "numSpeakers": 2,\n', ""))["status"] == "created"
