@@ -85,19 +85,24 @@ def samples_of(pcm: Samples, first: int, last: int) -> Signal:
     """What the frames `first` to `last` of `GRID` cover of `pcm`, with zeros beyond its ends."""
     start, stop = GRID.extent(first, last)
     inside = np.array(pcm[max(start, 0) : max(stop, 0)])
-    release_pages(pcm)
     return np.pad(inside, (max(-start, 0), stop - max(start, 0) - len(inside)))
 
 
 def magnitudes_at(pcm: Samples, frames: Frames) -> Matrix:
     """Magnitude spectra of single frames, shape (bins, frames)."""
-    pieces = [np.abs(GRID.analyse(samples_of(pcm, frame, frame + 1))) for frame in frames.tolist()]
-    return np.concatenate([np.zeros((0, GRID.bins), np.float32), *pieces]).T
+    pieces = [samples_of(pcm, frame, frame + 1) for frame in frames.tolist()]
+    release_pages(pcm)
+    if not pieces:
+        return np.zeros((GRID.bins, 0), dtype=np.float32)
+    magnitudes: Matrix = np.abs(GRID.analyse(np.stack(pieces)))[:, 0].T
+    return magnitudes
 
 
 def magnitudes_of(pcm: Samples, first: int, last: int) -> Matrix:
     """Magnitude spectra of consecutive frames, shape (bins, frames)."""
-    return np.ascontiguousarray(np.abs(GRID.analyse(samples_of(pcm, first, last))).T)
+    samples = samples_of(pcm, first, last)
+    release_pages(pcm)
+    return np.ascontiguousarray(np.abs(GRID.analyse(samples)).T)
 
 
 class Memory(Generic[Value]):

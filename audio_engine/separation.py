@@ -30,7 +30,7 @@ from .exemplars import (
     shares,
     spread,
 )
-from .parallel import MOST_WORKERS
+from .parallel import MOST_WORKERS, ordered
 from .spectra import Signal
 from .tracks import Spans, subtract, union
 from .types import OverlapSpan, Turn
@@ -67,7 +67,6 @@ class Separator:
         self._spans = {speaker: _spans(turns, speaker, len(pcm)) for speaker in self._speakers}
         self._voices: Memory[Exemplars] = Memory()
         self._held_out: Memory[HeldOut | None] = Memory()
-        self._gains: Memory[float] = Memory()
         self._solved: Memory[tuple[Matrix, int]] = Memory(most=MOST_WORKERS)
 
     @cached_property
@@ -101,8 +100,13 @@ class Separator:
 
     def separable(self, overlap: Overlap) -> bool:
         """Whether all pairs in it are known well enough and different enough to be told apart."""
-        gains = (self._gains.recall(self._trial, *pair) for pair in combinations(overlap.speakers, 2))
-        return all(gain >= LEAST_GAIN_DB for gain in gains)
+        return all(self._gains[pair] >= LEAST_GAIN_DB for pair in combinations(overlap.speakers, 2))
+
+    @cached_property
+    def _gains(self) -> dict[tuple[int, int], float]:
+        """What the trial of each pair that speaks at once has won."""
+        pairs = sorted({pair for overlap in self.overlaps for pair in combinations(overlap.speakers, 2)})
+        return dict(zip(pairs, ordered(lambda pair: self._trial(*pair), pairs), strict=True))
 
     def spans(self) -> tuple[OverlapSpan, ...]:
         """All overlaps and whether they are separated, in seconds."""
