@@ -39,7 +39,7 @@ def ordered(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[R
     Raises what `work` raises, at the result's place.
     """
     count = min(processors(), MOST_WORKERS)
-    with _libraries_on_one_thread():
+    with libraries_on_one_thread():
         if count == 1:
             yield from map(work, items)
             return
@@ -63,7 +63,8 @@ def _results(
 
 
 @contextmanager
-def _libraries_on_one_thread() -> Iterator[None]:
+def libraries_on_one_thread() -> Iterator[None]:
+    """Also a decorator."""
     torch = sys.modules.get("torch")
     before = torch.get_num_threads() if torch else 0
     with threadpool_limits(1, user_api="blas"):

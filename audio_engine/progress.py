@@ -18,7 +18,8 @@ class OverallProgress:
     """The share of the whole time that has passed, judged by the pace of the present step. It never falls.
 
     `expected` gives each step's probable seconds in the order in which they run, corrected as soon as one shows its
-    pace; `proportions` those of later steps that follow from an earlier one's: {"later": ("earlier", factor)}.
+    pace; `proportions` those of later steps that follow from an earlier one's, in the same order: {"later": ("earlier",
+    factor)}.
     """
 
     def __init__(
@@ -52,6 +53,8 @@ class OverallProgress:
 
     def _learn(self, name: str, seconds: float) -> None:
         self._expected[name] = seconds
+        learned = {name}
         for later, (earlier, factor) in self._proportions.items():
-            if earlier == name:
-                self._expected[later] = factor * seconds
+            if earlier in learned:
+                self._expected[later] = factor * self._expected[earlier]
+                learned.add(later)

@@ -17,10 +17,11 @@ from .rendering import Rendering, render
 from .separation import Separator
 from .types import Diarization, MediaInfo, OutputFile, Progress, SpeakerRequest, SpeakerResult, Turn
 
-# Seconds that a second of recording takes, by which progress is judged until each step shows its own pace; the second
-# pass, with writing, takes about twice as long as the first.
-EXPECTED = {"decode": 1 / 700, "diarize": 1 / 60, "render": 1 / 350}
-PROPORTIONS = {"render": ("decode", 2.0)}
+# By what progress is judged until each step shows its own pace: seconds to decode a second of recording, and how many
+# times as long as the step before diarization takes and, made up of its own work and what each option adds, the second
+# pass.
+DECODING, DIARIZING = 1 / 800, 7.0
+RENDERING, SEPARATING, CLEANING = 0.2, 0.3, 1.1
 
 NO_SPEECH = "No speech was found."
 NO_PAUSES = "The background was left as it is: there is too little of it between the turns to know it by."
@@ -31,11 +32,10 @@ def find(request: SpeakerRequest, media: MediaInfo, scratch: Path, progress: Pro
 
     A recording without speech gives a result with no speakers, no tracks and a warning. Raises as `pipeline.run` does.
     """
-    expected = {step: share * media.seconds for step, share in EXPECTED.items()}
-    overall = OverallProgress(progress, expected, PROPORTIONS)
+    overall = _overall_progress(request, media, progress)
     pcm, media, warnings = decode_mono(request, media, scratch / "mono.f32", overall.step("decode"))
-    report = overall.step("diarize")
     engine = cast(Diarizer, registry.load(request.engine, request.task))
+    report = overall.step("diarize")
     found = engine.diarize(pcm, request.speakers, scratch, report)
     found = replace(found, turns=_within(found.turns, media), exclusive=_within(found.exclusive, media))
     separator, background = _masks(request, found, pcm)
@@ -47,6 +47,15 @@ def find(request: SpeakerRequest, media: MediaInfo, scratch: Path, progress: Pro
     overlaps = separator.spans() if separator else ()
     files = (*rendering.files, *_texts(request, found, scratch))
     return replace(result, files=files, overlaps=overlaps, warnings=(*warnings, *result.warnings))
+
+
+def _overall_progress(request: SpeakerRequest, media: MediaInfo, progress: Progress) -> OverallProgress:
+    tracks = request.task == "extraction"
+    separate, clean = tracks and request.overlap == "separate", tracks and request.clean_background
+    rendering = RENDERING + SEPARATING * separate + CLEANING * clean
+    decode = DECODING * media.seconds
+    expected = {"decode": decode, "diarize": DIARIZING * decode, "render": rendering * DIARIZING * decode}
+    return OverallProgress(progress, expected, {"diarize": ("decode", DIARIZING), "render": ("diarize", rendering)})
 
 
 def _within(turns: tuple[Turn, ...], media: MediaInfo) -> tuple[Turn, ...]:

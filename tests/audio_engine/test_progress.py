@@ -14,14 +14,16 @@ class Clock:
         return self.now
 
 
-def run(expected: dict[str, float], actual: dict[str, float]) -> list[tuple[float, float]]:
+def run(
+    expected: dict[str, float], actual: dict[str, float], proportions: dict[str, tuple[str, float]] | None = None
+) -> list[tuple[float, float]]:
     """The share of time really passed and the fraction reported, at every hundredth of each step."""
     clock, reports, whole = Clock(), [], sum(actual.values())
 
     def take(stage: Stage, fraction: float) -> None:
         reports.append((clock.now / whole, fraction))
 
-    overall = OverallProgress(take, expected, {"render": ("decode", 2.0)}, clock)
+    overall = OverallProgress(take, expected, proportions or {"render": ("decode", 2.0)}, clock)
     for name, seconds in actual.items():
         report, began = overall.step(name), clock.now
         for percent in range(1, 101):
@@ -45,3 +47,11 @@ def test_only_the_end_is_the_end() -> None:
     reports = run({"decode": 1, "diarize": 1, "render": 0}, {"decode": 1, "diarize": 1, "render": 3})
     assert all(fraction < 1 for _, fraction in reports[:-1])
     assert reports[-1] == (1, 1)
+
+
+def test_a_slow_first_step_tells_how_slow_the_machine_is() -> None:
+    proportions = {"diarize": ("decode", 7.0), "render": ("diarize", 0.5)}
+    expected, actual = {"decode": 1, "diarize": 7, "render": 3.5}, {"decode": 8, "diarize": 50, "render": 30}
+    for passed, fraction in run(expected, actual, proportions):
+        if passed > 0.1:
+            assert fraction == pytest.approx(passed, rel=0.25)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import EngineError
+from ...parallel import libraries_on_one_thread
 from ...types import Diarization, Progress, SpeakerBounds, Stage, Turn
 from ..base import Diarizer, Samples
 from . import packages
@@ -33,10 +34,10 @@ BRIDGED_PAUSE = 8
 NOBODY = -1
 BLOCK_FRAMES = 600 * FRAME_RATE
 SHARES: dict[Stage, tuple[float, float]] = {
-    "activity": (0.0, 0.2),
-    "embedding": (0.2, 0.85),
-    "clustering": (0.85, 0.9),
-    "resegmentation": (0.9, 1.0),
+    "activity": (0.0, 0.1),
+    "embedding": (0.1, 0.84),
+    "clustering": (0.84, 0.95),
+    "resegmentation": (0.95, 1.0),
 }
 
 Labels = npt.NDArray[np.int8]
@@ -72,6 +73,7 @@ class EmbeddedDiarizer(Diarizer):
         if self._networks is None:
             self._networks = Networks(load_silero(silero), FrameHead.load(), load_speaker_encoder(encoder), fast_bf16())
 
+    @libraries_on_one_thread()
     def diarize(self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress) -> Diarization:
         return with_confidence(*self.examine(pcm, bounds, scratch, progress))
 
