@@ -17,7 +17,7 @@ from pyannote.audio.pipelines.speaker_verification import PyannoteAudioPretraine
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
 from ...types import SpeakerBounds
-from ..base import Samples
+from ..base import Samples, release_pages
 from .batching import Outputs, Windows, WithinMemory, batches
 from .clustering import MOST_EMBEDDINGS, RestrainedAgglomerative, RestrainedVBx
 
@@ -76,6 +76,12 @@ class ExactSpeakerDiarization(SpeakerDiarization):
 
     def run(self, pcm: Samples, sample_rate: int, bounds: SpeakerBounds, hook: Hook) -> DiarizeOutput:
         """Who spoke when in `pcm`, shape (samples,), which is not copied. The same each time."""
+
+        def report(*args: Any, **options: Any) -> None:
+            release_pages(pcm)
+            if hook:
+                hook(*args, **options)
+
         torch.manual_seed(SEED)
         np.random.seed(SEED)
         file = {"waveform": torch.from_numpy(pcm)[None], "sample_rate": sample_rate, "uri": "recording"}
@@ -84,7 +90,7 @@ class ExactSpeakerDiarization(SpeakerDiarization):
             num_speakers=bounds.exact,
             min_speakers=bounds.minimum,
             max_speakers=bounds.maximum,
-            hook=hook,
+            hook=report,
         )
 
     def try_networks(self) -> None:
