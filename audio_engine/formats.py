@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import math
+import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
@@ -19,6 +22,7 @@ from .types import (
     SpeakerResult,
     Task,
     Turn,
+    Voiceprint,
 )
 
 Value = TypeVar("Value")
@@ -114,6 +118,23 @@ def write_confidence(confidence: bytes, path: Path) -> None:
 def result_from_json(data: Mapping[str, Any]) -> Result:
     """Raises TypeError, KeyError or ValueError where `data` is no result."""
     return _build(RESULTS[data["task"]], data)
+
+
+def voiceprint_to_text(voiceprint: Voiceprint) -> str:
+    """In Base64: the model's name in UTF-8, a zero byte, and the values as 32-bit floats, little-endian."""
+    values = struct.pack(f"<{len(voiceprint.vector)}f", *voiceprint.vector)
+    return base64.b64encode(voiceprint.model.encode() + b"\0" + values).decode("ascii")
+
+
+def voiceprint_from_text(text: str) -> Voiceprint:
+    """Raises ValueError where `text` is not what `voiceprint_to_text` makes."""
+    model, zero, values = base64.b64decode(text, validate=True).partition(b"\0")
+    if not (model and zero and values) or len(values) % 4:
+        raise ValueError("this is no voiceprint")
+    vector = struct.unpack(f"<{len(values) // 4}f", values)
+    if not 0 < sum(value * value for value in vector) < math.inf:
+        raise ValueError("the voiceprint's values are no vector with a direction")
+    return Voiceprint(model.decode(), vector)
 
 
 def request_to_json(request: Request) -> dict[str, Any]:

@@ -87,6 +87,7 @@ def _result(
         warnings=found.warnings if found.turns else (*found.warnings, NO_SPEECH),
         compact_maps=rendering.compact_maps,
         peaks=rendering.peaks,
+        voiceprints=found.voiceprints if request.voiceprints else (),
     )
 
 

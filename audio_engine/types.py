@@ -23,8 +23,15 @@ Progress = Callable[[Stage, float], None]
 """Called with a stage and the fraction of the whole work done, 0 to 1, never falling. May raise `Canceled`."""
 
 
-Voiceprint = tuple[float, ...]
-"""A speaker's embedding. Comparable, by cosine, only with those of the same models."""
+@dataclass(frozen=True, slots=True)
+class Voiceprint:
+    """A voice as a unit vector. Comparable, by cosine, only with those of the same `model`, a "name version".
+
+    It tells people apart, so it is biometric data: nobody gets one who did not ask for it.
+    """
+
+    model: str
+    vector: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,7 @@ class SpeakerRequest(Request):
     overlap: OverlapPolicy = "separate"
     clean_background: bool = False  # lower noise and music in the tracks
     compact: bool = False
+    voiceprints: bool = False  # in the result, where the engine makes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +131,7 @@ class Diarization:
     models: tuple[str, ...]  # "name version" of each model that took part
     warnings: tuple[str, ...] = ()
     confidence: bytes = b""
-    voiceprints: tuple[Voiceprint | None, ...] = ()  # by speaker, where the backend makes them; None: too little
+    voiceprints: tuple[Voiceprint | None, ...] = ()  # by speaker; None: too little was heard of the voice alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +213,7 @@ class SpeakerResult(Result):
     overlaps: tuple[OverlapSpan, ...] = ()  # where the request asked to separate them
     compact_maps: dict[int, tuple[CompactSpan, ...]] = field(default_factory=dict)  # by speaker
     peaks: tuple[float, ...] = ()  # the waveform for a timeline: up to 2,000 maxima of |x|, evenly spaced
+    voiceprints: tuple[Voiceprint | None, ...] = ()  # by speaker, where the request asked for them
 
 
 @dataclass(frozen=True, slots=True)

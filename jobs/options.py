@@ -41,6 +41,7 @@ class SpeakerOptions(JobOptions):
     overlap: OverlapPolicy = "separate"
     clean_background: bool = False
     compact: bool = False
+    voiceprints: bool = False
 
     def __post_init__(self) -> None:
         for field in ("num_speakers", "min_speakers", "max_speakers"):
@@ -62,6 +63,7 @@ class SpeakerOptions(JobOptions):
             overlap=self.overlap,
             clean_background=self.clean_background,
             compact=self.compact,
+            voiceprints=self.voiceprints,
             **common,
         )
 

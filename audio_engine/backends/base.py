@@ -5,14 +5,15 @@ from __future__ import annotations
 import mmap
 from abc import abstractmethod
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ..types import SPEAKER_TASKS, Diarization, Progress, SpeakerBounds, Task
+from ..types import SPEAKER_TASKS, Diarization, Progress, SpeakerBounds, Task, Voiceprint
 
 Samples = npt.NDArray[np.float32]
+VOICEPRINT_DECIMALS = 6  # as fine as float32, and short in JSON
 
 
 class Backend(Protocol):
@@ -57,6 +58,14 @@ class Diarizer(Backend, Protocol):
         `scratch` takes temporary files. Reports the stages from `activity` to `resegmentation`, with fractions of its
         own work from 0 to 1. Raises EngineError; silence gives a Diarization with no turns.
         """
+
+
+def voiceprint(model: str, embedding: npt.NDArray[np.floating[Any]]) -> Voiceprint | None:
+    """`embedding`, shape (dimension,), at unit length; None where it is zero or no number, as of an unheard voice."""
+    length = float(np.linalg.norm(embedding))
+    if not 0 < length < np.inf:
+        return None
+    return Voiceprint(model, tuple(round(float(value), VOICEPRINT_DECIMALS) for value in embedding / length))
 
 
 def release_pages(array: npt.NDArray[np.generic]) -> None:

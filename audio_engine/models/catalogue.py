@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A repository of the Hugging Face hub, of which `files` are needed. `gated`: its page asks for consent first."""
+    """A repository of the Hugging Face hub, of which `files` are needed. `gated`: its page asks for consent first.
+    `embedding` is the one of its files, if any, whose network makes the voiceprints.
+    """
 
     name: str  # of its folder in the models folder
     repository: str
@@ -15,6 +17,7 @@ class Model:
     gated: bool
     files: tuple[str, ...]
     engines: tuple[str, ...]
+    embedding: str = ""
 
     @property
     def page(self) -> str:
@@ -37,6 +40,7 @@ MODELS: dict[str, Model] = {
                 "plda/xvec_transform.npz",
             ),
             engines=("pyannote", "pyannote-exact"),
+            embedding="embedding/pytorch_model.bin",
         ),
         Model(
             name="speaker-diarization-3.1",
@@ -61,6 +65,7 @@ MODELS: dict[str, Model] = {
             gated=False,
             files=("pytorch_model.bin",),
             engines=("pyannote-3.1",),
+            embedding="pytorch_model.bin",
         ),
     )
 }

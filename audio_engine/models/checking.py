@@ -32,16 +32,17 @@ def fault(path: Path, record: FileRecord) -> str | None:
     size = path.stat().st_size
     if size != record.bytes:
         return f"has {size:,} bytes instead of {record.bytes:,}"
-    if _digest(path, record.digest.partition(":")[0]) != record.digest:
+    if digest(path, record.digest.partition(":")[0]) != record.digest:
         return "is damaged: its hash is not the hub's"
     return None
 
 
-def _digest(path: Path, kind: str) -> str:
-    digest = hashlib.sha256() if kind == "sha256" else hashlib.sha1(usedforsecurity=False)
+def digest(path: Path, kind: str) -> str:
+    """Of a file's content, as a manifest has it: `kind` is "sha256" or "git"."""
+    found = hashlib.sha256() if kind == "sha256" else hashlib.sha1(usedforsecurity=False)
     if kind == "git":
-        digest.update(b"blob %d\0" % path.stat().st_size)
+        found.update(b"blob %d\0" % path.stat().st_size)
     with path.open("rb") as file:
         while block := file.read(BLOCK):
-            digest.update(block)
-    return f"{kind}:{digest.hexdigest()}"
+            found.update(block)
+    return f"{kind}:{found.hexdigest()}"

@@ -79,6 +79,7 @@ class OptionsBody(Body):
     overlap = s.ChoiceField(OVERLAP_POLICIES, required=False)
     clean_background = s.BooleanField(required=False)
     compact = s.BooleanField(required=False)
+    voiceprints = s.BooleanField(required=False)
     sample_rate = _whole("Hz; null for the recording's own.", required=False, allow_null=True)
     bit_depth = _whole("Null for the recording's own.", required=False, allow_null=True)
 
@@ -101,6 +102,11 @@ class AudioStatsBody(Body):
     snr_db = _number("Estimated.", allow_null=True)
 
 
+class VoiceprintBody(Body):
+    model = _text("Comparable only with voiceprints of the same one.")
+    vector = s.ListField(child=s.FloatField(), help_text="Of unit length; compare by cosine.")
+
+
 class SpeakerBody(Body):
     id = _whole()
     label = _text("`SPEAKER_0` in extractions, `SPEAKER_00` in diarizations, as AudioPod has it.")
@@ -112,6 +118,9 @@ class SpeakerBody(Body):
     turns = _whole("How many times they speak.")
     mean_turn_seconds = _number()
     overlap_seconds = _number("Spoken while another spoke.")
+    voiceprint = VoiceprintBody(
+        required=False, allow_null=True, help_text="Where `voiceprints` were asked for; null: too little was heard."
+    )
 
 
 class TurnBody(Body):

@@ -68,7 +68,13 @@ def _speaker(job: Job, figures: Body, track: Track | None, links: Links) -> Body
         "turns": figures["turns"],
         "mean_turn_seconds": figures["mean_turn_seconds"],
         "overlap_seconds": figures["overlap_seconds"],
-    }
+    } | _voiceprint(job, figures["speaker"])
+
+
+def _voiceprint(job: Job, speaker: int) -> Body:
+    """Only where the job was asked for voiceprints."""
+    voiceprints = (job.result or {}).get("voiceprints") or []
+    return {"voiceprint": voiceprints[speaker]} if speaker < len(voiceprints) else {}
 
 
 def _turn(job: Job, turn: Body) -> Body:

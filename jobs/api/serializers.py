@@ -38,6 +38,9 @@ class DiarizeSerializer(serializers.Serializer[Any]):
     engine = serializers.CharField(
         required=False, max_length=40, help_text="One of the server's engines; `auto` (the default) takes the best."
     )
+    voiceprints = serializers.BooleanField(
+        required=False, help_text="Give a voiceprint of each speaker with the result. It is biometric data."
+    )
 
 
 class ExtractSerializer(DiarizeSerializer):

@@ -82,6 +82,14 @@ def test_a_finished_diarization_has_the_contracts_result(api, diarized):
     assert result["rttm_path"].endswith("/diarization.rttm")
 
 
+def test_voiceprints_are_told_where_they_were_asked_for(api, finished):
+    assert "voiceprint" not in api.send("get", f"speaker/jobs/{finished.number}").json()["result"]["speakers"][0]
+    voiceprint = {"model": "resemblyzer 0.1.4", "vector": [0.6, 0.8]}
+    Job.objects.filter(pk=finished.pk).update(result=finished.result | {"voiceprints": [voiceprint, None]})
+    speakers = api.send("get", f"speaker/jobs/{finished.number}").json()["result"]["speakers"]
+    assert [speaker["voiceprint"] for speaker in speakers] == [voiceprint, None]
+
+
 def test_a_failed_job_says_why_and_costs_nothing(api, alice, queued):
     failed(queued)
     body = api.send("get", f"jobs/{queued.number}").json()

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from jobs import lifecycle
+from jobs.models import Job
 from jobs.options import SpeakerOptions
 from tests.api.programs import succeed
 from tests.api.test_access import routes
@@ -81,6 +82,12 @@ def test_jobs_are_as_described(api, document, media, recording, task):
     conforms(document, "/api/v1/auth/me", "get", api.get("/api/v1/auth/me"))
     conforms(document, f"{address}/cancel", "post", api.post(f"/api/v1/speaker/jobs/{job.number}/cancel"))
     conforms(document, f"{address}/retry", "post", api.post(f"/api/v1/speaker/jobs/{job.number}/retry"))
+
+
+def test_a_job_with_voiceprints_is_as_described(api, document, finished):
+    voiceprints = [{"model": "resemblyzer 0.1.4", "vector": [0.6, 0.8]}, None]
+    Job.objects.filter(pk=finished.pk).update(result=finished.result | {"voiceprints": voiceprints})
+    conforms(document, "/api/v1/jobs/{job_id}", "get", api.get(f"/api/v1/jobs/{finished.number}"))
 
 
 def test_refusals_are_as_described(api, document, nobody):

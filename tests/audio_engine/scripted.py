@@ -10,9 +10,10 @@ import numpy as np
 
 from audio_engine.backends.base import Diarizer, Samples
 from audio_engine.errors import EngineError
-from audio_engine.types import Diarization, Progress, SpeakerBounds, Turn
+from audio_engine.types import Diarization, Progress, SpeakerBounds, Turn, Voiceprint
 
 PATH = "tests.audio_engine.scripted:ScriptedDiarizer"
+VOICEPRINTS = (Voiceprint("scripted 1", (0.6, 0.8)), None)
 
 
 class ScriptedDiarizer(Diarizer):
@@ -38,7 +39,8 @@ class ScriptedDiarizer(Diarizer):
         starts = np.arange(0, seconds, 1.0)
         turns = tuple(Turn(float(at), float(at) + 1.2, n % 2) for n, at in enumerate(starts))
         exclusive = tuple(Turn(float(at), float(at) + 1.0, n % 2) for n, at in enumerate(starts))
-        return Diarization(turns, exclusive, min(2, len(starts)), ("scripted 1",))
+        speakers = min(2, len(starts))
+        return Diarization(turns, exclusive, speakers, ("scripted 1",), voiceprints=VOICEPRINTS[:speakers])
 
 
 class SlowDiarizer(ScriptedDiarizer):

@@ -31,6 +31,7 @@ from audio_engine.types import (
     SpeakerStats,
     Task,
     Turn,
+    Voiceprint,
 )
 
 
@@ -95,6 +96,7 @@ def test_a_result_survives_json() -> None:
         warnings=("ünclear",),
         compact_maps={0: (CompactSpan(0, 1, 2),)},
         peaks=(0.5, 0.25),
+        voiceprints=(Voiceprint("a 1", (0.6, -0.8)), None),
     )
     assert result_from_json(json.loads(result_json(result))) == result
 
@@ -108,6 +110,7 @@ def test_a_request_survives_json() -> None:
         speakers=SpeakerBounds(minimum=2, maximum=4),
         overlap="mute",
         compact=True,
+        voiceprints=True,
         limits=MediaLimits(seconds=60),
     )
     assert request_from_json(json.loads(json.dumps(request_to_json(request)))) == request

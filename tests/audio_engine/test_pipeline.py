@@ -55,6 +55,18 @@ def test_diarization_writes_no_tracks_but_measures_the_speakers(tmp_path: Path, 
     assert result.speakers[0].loudness_lufs is not None
 
 
+def test_voiceprints_are_only_in_the_result_of_who_asked_for_them(
+    tmp_path: Path, recording: Path, scripted: str
+) -> None:
+    plain = run(SpeakerRequest(recording, tmp_path / "plain", engine=scripted))
+    assert plain.voiceprints == ()
+    assert json.loads((tmp_path / "plain" / "result.json").read_text())["voiceprints"] == []
+    asked = run(SpeakerRequest(recording, tmp_path / "asked", engine=scripted, voiceprints=True))
+    assert asked.voiceprints == scripts.VOICEPRINTS
+    kept = result_from_json(json.loads((tmp_path / "asked" / "result.json").read_text()))
+    assert kept.voiceprints == scripts.VOICEPRINTS
+
+
 def test_the_same_request_gives_the_same_bytes(tmp_path: Path, recording: Path, scripted: str) -> None:
     for name in ("one", "two"):
         run(SpeakerRequest(recording, tmp_path / name, engine=scripted))

@@ -1,48 +1,33 @@
-"""What may be asked of a job of each task."""
+"""What a job's row says, as the engine is asked for it."""
 
 from __future__ import annotations
 
-from decimal import Decimal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from audio_engine.formats import REQUESTS
-from audio_engine.types import TASKS
-from jobs.errors import JobError
-from jobs.options import OPTIONS, SpeakerOptions, asked_for, stored
+from audio_engine.types import SpeakerBounds, SpeakerRequest
+from jobs import options
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_options_of_every_task_become_the_engines_request(task):
-    options = asked_for(task)
-    assert type(options) is OPTIONS[task]
-    assert stored(task, options.to_json()) == options
-    request = options.request(task, source=Path("in"), output=Path("out"))
-    assert (type(request), request.task, request.engine) == (REQUESTS[task], task, "auto")
+@pytest.mark.parametrize("task", ["extraction", "diarization"])
+def test_a_row_without_options_asks_for_the_engines_defaults(task: str):
+    asked = options.stored(task, {}).request(task, source=Path("in"), output=Path("out"))
+    assert asked == SpeakerRequest(Path("in"), Path("out"), task=task)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_every_task_has_a_price(settings, task):
-    assert settings.CREDITS_PER_SECOND[task] >= Decimal(0)
-
-
-@pytest.mark.parametrize(
-    ("options", "field"),
-    [
-        ({"volume": 11}, "volume"),
-        ({"engine": "nobody"}, "engine"),
-        ({"min_speakers": 3, "max_speakers": 2}, "min_speakers"),
-    ],
-)
-def test_what_makes_no_sense_is_refused_by_name(options, field):
-    with pytest.raises(JobError) as refused:
-        asked_for("extraction", **options)
-    assert (refused.value.code, refused.value.details["field"]) == ("INVALID_OPTION", field)
-
-
-def test_every_option_reaches_the_engine():
-    options = SpeakerOptions(min_speakers=2, max_speakers=4, overlap="mute", clean_background=True, compact=True)
-    request = options.request("extraction", source=Path("in"), output=Path("out"), title="talk")
-    assert (request.speakers.minimum, request.speakers.maximum, request.title) == (2, 4, "talk")
-    assert (request.overlap, request.clean_background, request.compact) == ("mute", True, True)
+def test_what_a_row_says_is_what_the_engine_is_asked_for():
+    row = options.SpeakerOptions(
+        min_speakers=2, overlap="mute", clean_background=True, compact=True, voiceprints=True, engine="embedded"
+    ).to_json()
+    asked = options.stored("extraction", row).request("extraction", source=Path("in"), output=Path("out"))
+    assert asked == replace(
+        SpeakerRequest(Path("in"), Path("out")),
+        engine="embedded",
+        speakers=SpeakerBounds(minimum=2),
+        overlap="mute",
+        clean_background=True,
+        compact=True,
+        voiceprints=True,
+    )

@@ -24,6 +24,7 @@ from .frame_features import FRAME_RATE
 from .level import frame_levels, gain_curve
 from .overlap import overlap_mask, second_speakers
 from .resegmentation import CHANGE_PENALTY, frame_scores, viterbi
+from .voiceprints import voiceprints
 
 if TYPE_CHECKING:
     from .frame_head import FrameHead
@@ -98,7 +99,9 @@ class EmbeddedDiarizer(Diarizer):
         clusters = _clusters(windows, bounds)
         _part(progress, "clustering")(1.0)
         first, second, backing = _speakers(windows, clusters, speech, overlap, _part(progress, "resegmentation"))
-        return _diarization(first, second, bounds), Evidence(heard.speech, heard.overlap, backing)
+        found = _diarization(first, second, bounds)
+        found = replace(found, voiceprints=voiceprints(windows, found.turns, found.speakers, len(speech)))
+        return found, Evidence(heard.speech, heard.overlap, backing)
 
 
 def _part(progress: Progress, stage: Stage) -> Callable[[float], None]:

@@ -13,6 +13,7 @@ from ...errors import EngineError
 from ...hardware import accelerator
 from ...models import MODELS, locate
 from ...models.catalogue import needed_by
+from ...models.checking import digest
 from ...models.offline import go_offline
 from ...models.store import absent, fetchable, refusal
 from ...types import Diarization, Progress, SpeakerBounds, Stage
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .pipelines import ExactSpeakerDiarization
 
 SAMPLE_RATE = 16_000
+DIGITS = 8  # of a file's hash, as its version
 # pyannote's steps as ours, each with the shares of the whole work between which it runs.
 STEPS: dict[str, tuple[Stage, float, float]] = {
     "segmentation": ("activity", 0.0, 0.15),
@@ -43,6 +45,7 @@ class PyannoteDiarizer(Diarizer):
         self._model = MODELS[model]
         self._exact, self._recommended = exact, recommended
         self._pipeline: ExactSpeakerDiarization | None = None
+        self._embedding = ""
 
     def missing(self) -> str | None:
         for module, package in (("torch", "torch"), ("pyannote.audio", "pyannote.audio")):
@@ -79,6 +82,7 @@ class PyannoteDiarizer(Diarizer):
             from .loading import load_pipeline
 
             self._pipeline = load_pipeline(self._model, exact=self._exact)
+        self._embedding = self._embedding_version()
 
     def diarize(
         self,
@@ -94,12 +98,20 @@ class PyannoteDiarizer(Diarizer):
         with warnings.catch_warnings():  # what they say of bounds we say ourselves
             warnings.simplefilter("ignore")
             output = self._pipeline.run(pcm, SAMPLE_RATE, bounds, _hook(progress))
-        return diarization(output, bounds, self._versions())
+        return diarization(output, bounds, self._versions(), self._embedding)
 
     def _versions(self) -> tuple[str, ...]:
         found = [(model, locate(model)) for model in needed_by(self.name)]
         named = (f"{model.name} {stored.revision[:8]}".strip() for model, stored in found if stored)
         return (*named, f"pyannote.audio {version('pyannote.audio')}")
+
+    def _embedding_version(self) -> str:
+        """By the content of the weights: a repository's revision changes with every word on its page."""
+        found = ((model, locate(model)) for model in needed_by(self.name) if model.embedding)
+        model, stored = next(found)
+        assert stored is not None
+        _, _, content = digest(stored.folder / model.embedding, "sha256").partition(":")
+        return f"{model.name} {content[:DIGITS]}"
 
 
 def _installed(module: str) -> bool:

@@ -9,10 +9,11 @@ from pyannote.audio.pipelines.speaker_diarization import DiarizeOutput
 from pyannote.core import Annotation
 
 from ...types import Diarization, SpeakerBounds, Turn, Voiceprint
+from ..base import voiceprint
 
 
-def diarization(output: DiarizeOutput, bounds: SpeakerBounds, models: tuple[str, ...]) -> Diarization:
-    """Speakers are numbered in the order of their first turn."""
+def diarization(output: DiarizeOutput, bounds: SpeakerBounds, models: tuple[str, ...], embedding: str) -> Diarization:
+    """Speakers are numbered in the order of their first turn. `embedding` names the model of their voiceprints."""
     found: Annotation = output.speaker_diarization
     order: dict[str, int] = {}
     for _, _, label in found.itertracks(yield_label=True):
@@ -23,7 +24,7 @@ def diarization(output: DiarizeOutput, bounds: SpeakerBounds, models: tuple[str,
         speakers=len(order),
         models=models,
         warnings=_warnings(len(order), bounds),
-        voiceprints=_voiceprints(output, order),
+        voiceprints=_voiceprints(output, order, embedding),
     )
 
 
@@ -33,17 +34,11 @@ def _turns(found: Annotation, order: Mapping[str, int]) -> Iterator[Turn]:
             yield Turn(float(segment.start), float(segment.end), order[label])
 
 
-def _voiceprints(output: DiarizeOutput, order: Mapping[str, int]) -> tuple[Voiceprint | None, ...]:
+def _voiceprints(output: DiarizeOutput, order: Mapping[str, int], model: str) -> tuple[Voiceprint | None, ...]:
     """None for a speaker of whom there was too little: pyannote.audio gives zeros or NaN there."""
     rows = np.zeros((0, 0)) if output.speaker_embeddings is None else output.speaker_embeddings
     known = dict(zip(output.speaker_diarization.labels(), rows, strict=False))
-    return tuple(_voiceprint(known.get(label)) for label in order)
-
-
-def _voiceprint(row: np.ndarray | None) -> Voiceprint | None:
-    if row is None or not np.isfinite(row).all() or not row.any():
-        return None
-    return tuple(float(value) for value in row)
+    return tuple(voiceprint(model, known[label]) if label in known else None for label in order)
 
 
 def _warnings(found: int, bounds: SpeakerBounds) -> tuple[str, ...]:

@@ -26,11 +26,11 @@ def heard(sample: Path) -> Samples:
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory, heard: Samples) -> Path:
     """A models folder with small models of random weights. Not to be written to."""
-    from tests.audio_engine.pyannote import tiny
+    from tests.audio_engine.pyannote import random_models
 
     folder = tmp_path_factory.mktemp("models")
-    tiny.community(folder / "speaker-diarization-community-1", heard)
-    tiny.version_3_1(folder, heard)
+    random_models.community(folder / "speaker-diarization-community-1", heard)
+    random_models.version_3_1(folder, heard)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Models of the true architectures with few or small layers and random weights, in the layouts their authors use.
+"""Models of the true architectures with random weights, in the layouts their authors use, small or at full size.
 
 The last layers are set by `heard`, a recording, so that what they tell apart in it is something rather than nothing.
 """
@@ -6,6 +6,7 @@ The last layers are set by `heard`, a recording, so that what they tell apart in
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,13 @@ import torch
 import yaml
 from pyannote.audio import Model
 from pyannote.audio.core.task import Problem, Resolution, Specifications
-from pyannote.audio.models.embedding.wespeaker import BaseWeSpeakerResNet
+from pyannote.audio.models.embedding.wespeaker import BaseWeSpeakerResNet, WeSpeakerResNet34
 from pyannote.audio.models.embedding.wespeaker.resnet import BasicBlock, ResNet
 from pyannote.audio.models.segmentation import PyanNet
 
 from audio_engine.backends.base import Samples
 
 RATE = 16_000
-WINDOW_SECONDS = 2.0
-DIMENSION, LDA_DIMENSION = 32, 16
 
 
 class TinyWeSpeakerResNet(BaseWeSpeakerResNet):
@@ -30,17 +29,33 @@ class TinyWeSpeakerResNet(BaseWeSpeakerResNet):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.resnet = ResNet(BasicBlock, [1, 1, 1, 1], 4, 80, DIMENSION, pooling_func="TSTP", two_emb_layer=False)
+        self.resnet = ResNet(BasicBlock, [1, 1, 1, 1], 4, 80, 32, pooling_func="TSTP", two_emb_layer=False)
 
 
-def segmentation(path: Path, heard: Samples, *, deaf: bool = False) -> None:
+@dataclass(frozen=True)
+class Sizes:
+    window_seconds: float
+    lstm: dict[str, int]
+    linear: dict[str, int]
+    embedding: Callable[[], Model]
+    dimension: int
+    lda_dimension: int
+
+
+TINY = Sizes(2.0, {"hidden_size": 8, "num_layers": 1}, {"hidden_size": 8, "num_layers": 1}, TinyWeSpeakerResNet, 32, 16)
+COMMUNITY_1 = Sizes(
+    10.0, {"hidden_size": 128, "num_layers": 4}, {"hidden_size": 128, "num_layers": 2}, WeSpeakerResNet34, 256, 128
+)
+
+
+def segmentation(path: Path, heard: Samples, sizes: Sizes = TINY, *, deaf: bool = False) -> None:
     """`deaf` never hears anybody."""
     torch.manual_seed(1)
-    model = PyanNet(lstm={"hidden_size": 8, "num_layers": 1}, linear={"hidden_size": 8, "num_layers": 1})
+    model = PyanNet(lstm=dict(sizes.lstm), linear=dict(sizes.linear))
     model.specifications = Specifications(
         problem=Problem.MONO_LABEL_CLASSIFICATION,
         resolution=Resolution.FRAME,
-        duration=WINDOW_SECONDS,
+        duration=sizes.window_seconds,
         min_duration=None,
         warm_up=(0.0, 0.0),
         classes=["speaker#1", "speaker#2", "speaker#3"],
@@ -49,7 +64,7 @@ def segmentation(path: Path, heard: Samples, *, deaf: bool = False) -> None:
     )
     model.build()
     model.eval()
-    reached = _features(model.classifier, lambda: model(_windows(heard)))
+    reached = _features(model.classifier, lambda: model(_windows(heard, sizes)))
     with torch.no_grad():  # so that what it hears decides, and each class occurs
         model.classifier.weight.div_(reached.std(0))
         model.classifier.bias.copy_(-model.classifier.weight @ reached.mean(0))
@@ -59,14 +74,14 @@ def segmentation(path: Path, heard: Samples, *, deaf: bool = False) -> None:
     _save(model, path)
 
 
-def embedding(path: Path, heard: Samples) -> None:
+def embedding(path: Path, heard: Samples, sizes: Sizes = TINY) -> None:
     torch.manual_seed(2)
-    model = TinyWeSpeakerResNet().eval()
+    model = sizes.embedding().eval()
     model.specifications = Specifications(
-        problem=Problem.REPRESENTATION, resolution=Resolution.CHUNK, duration=WINDOW_SECONDS
+        problem=Problem.REPRESENTATION, resolution=Resolution.CHUNK, duration=sizes.window_seconds
     )
     layer = model.resnet.seg_1
-    windows = _windows(heard)
+    windows = _windows(heard, sizes)
     masks = torch.from_numpy(np.random.default_rng(5).integers(0, 2, (len(windows), 12)).repeat(10, axis=1)).float()
     reached = _features(layer, lambda: model(windows, weights=masks))
     with torch.no_grad():  # so that windows differ in more than what all have in common
@@ -75,9 +90,9 @@ def embedding(path: Path, heard: Samples) -> None:
     _save(model, path)
 
 
-def _windows(heard: Samples) -> torch.Tensor:
+def _windows(heard: Samples, sizes: Sizes) -> torch.Tensor:
     """`heard` in windows, shape (windows, 1, samples)."""
-    size = round(WINDOW_SECONDS * RATE)
+    size = round(sizes.window_seconds * RATE)
     return torch.from_numpy(heard[: len(heard) // size * size].reshape(-1, 1, size))
 
 
@@ -91,29 +106,30 @@ def _features(layer: torch.nn.Linear, run: Callable[[], object]) -> torch.Tensor
     return inputs[0].reshape(-1, layer.in_features).clone()
 
 
-def plda(folder: Path) -> None:
+def plda(folder: Path, sizes: Sizes = TINY) -> None:
+    dimension, lda_dimension = sizes.dimension, sizes.lda_dimension
     folder.mkdir()
     random = np.random.default_rng(3)
     np.savez(
         folder / "xvec_transform.npz",
-        mean1=random.normal(size=DIMENSION) * 0.01,
-        mean2=random.normal(size=LDA_DIMENSION) * 0.01,
-        lda=random.normal(size=(DIMENSION, LDA_DIMENSION)),
+        mean1=random.normal(size=dimension) * 0.01,
+        mean2=random.normal(size=lda_dimension) * 0.01,
+        lda=random.normal(size=(dimension, lda_dimension)),
     )
     np.savez(
         folder / "plda.npz",
-        mu=random.normal(size=LDA_DIMENSION) * 0.01,
-        tr=np.eye(LDA_DIMENSION) + 0.1 * random.normal(size=(LDA_DIMENSION, LDA_DIMENSION)),
-        psi=np.linspace(4, 0.5, LDA_DIMENSION),
+        mu=random.normal(size=lda_dimension) * 0.01,
+        tr=np.eye(lda_dimension) + 0.1 * random.normal(size=(lda_dimension, lda_dimension)),
+        psi=np.linspace(4, 0.5, lda_dimension),
     )
 
 
-def community(folder: Path, heard: Samples) -> Path:
+def community(folder: Path, heard: Samples, sizes: Sizes = TINY) -> Path:
     """As speaker-diarization-community-1 is laid out."""
     folder.mkdir(parents=True)
-    segmentation(folder / "segmentation" / "pytorch_model.bin", heard)
-    embedding(folder / "embedding" / "pytorch_model.bin", heard)
-    plda(folder / "plda")
+    segmentation(folder / "segmentation" / "pytorch_model.bin", heard, sizes)
+    embedding(folder / "embedding" / "pytorch_model.bin", heard, sizes)
+    plda(folder / "plda", sizes)
     configuration = {
         "dependencies": {"pyannote.audio": "4.0.0"},
         "pipeline": {
