@@ -18,8 +18,8 @@ from .decoding import Block, Decoder, silence, to_float
 from .downmix import decode_mono
 from .masking import Masking, Surroundings, with_surroundings
 from .parallel import ordered
-from .progress import OverallProgress
-from .speakers import EXPECTED, NO_PAUSES, NO_SPEECH, PROPORTIONS
+from .progress import two_passes
+from .speakers import NO_PAUSES, NO_SPEECH
 from .stems import Stem
 from .tracks import Gate, Spans, speaker_spans, union
 from .types import (
@@ -33,6 +33,7 @@ from .types import (
 )
 
 SPEECH, BACKGROUND = "speech", "background"
+RENDERING = 1.3  # times as long as diarization
 
 
 def separate(request: DialogueRequest, media: MediaInfo, scratch: Path, progress: Progress) -> DialogueResult:
@@ -40,8 +41,7 @@ def separate(request: DialogueRequest, media: MediaInfo, scratch: Path, progress
 
     A recording without speech gives a silent stem and a warning. Raises as `pipeline.run` does.
     """
-    expected = {step: share * media.seconds for step, share in EXPECTED.items()}
-    overall = OverallProgress(progress, expected, PROPORTIONS)
+    overall = two_passes(progress, media.seconds, RENDERING)
     pcm, media, warnings = decode_mono(request, media, scratch / "mono.f32", overall.step("decode"))
     engine = cast(Diarizer, registry.load(request.engine, request.task))
     found = engine.diarize(pcm, SpeakerBounds(), scratch, overall.step("diarize"))

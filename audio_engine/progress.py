@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 
 from .types import Progress, Stage
 
+DECODING = 1 / 800  # seconds for a second of recording
+DIARIZING = 7.0  # times as long as decoding
 TELLING_FRACTION = 0.02  # of a step, from which its pace says how long it will take
 
 
@@ -58,3 +60,11 @@ class OverallProgress:
             if earlier in learned:
                 self._expected[later] = factor * self._expected[earlier]
                 learned.add(later)
+
+
+def two_passes(progress: Progress, seconds: float, rendering: float) -> OverallProgress:
+    """Of the steps "decode", "diarize" and "render" over a recording of so many seconds. `rendering` is how many times
+    as long as diarization the last of them probably takes."""
+    decode = DECODING * seconds
+    expected = {"decode": decode, "diarize": DIARIZING * decode, "render": rendering * DIARIZING * decode}
+    return OverallProgress(progress, expected, {"diarize": ("decode", DIARIZING), "render": ("diarize", rendering)})

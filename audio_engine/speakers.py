@@ -12,16 +12,12 @@ from .background import BackgroundMask
 from .downmix import decode_mono
 from .formats import rttm, write_confidence
 from .masking import Masking
-from .progress import OverallProgress
+from .progress import OverallProgress, two_passes
 from .rendering import Rendering, render
 from .separation import Separator
 from .types import Diarization, MediaInfo, OutputFile, Progress, SpeakerRequest, SpeakerResult, Turn
 
-# By what progress is judged until each step shows its own pace: seconds to decode a second of recording, and how many
-# times as long as the step before diarization takes and, made up of its own work and what each option adds, the second
-# pass.
-DECODING, DIARIZING = 1 / 800, 7.0
-RENDERING, SEPARATING, CLEANING = 0.2, 0.3, 1.1
+RENDERING, SEPARATING, CLEANING = 0.2, 0.3, 1.1  # times as long as diarization: the second pass, and what options add
 
 NO_SPEECH = "No speech was found."
 NO_PAUSES = "The background was left as it is: there is too little of it between the turns to know it by."
@@ -53,9 +49,7 @@ def _overall_progress(request: SpeakerRequest, media: MediaInfo, progress: Progr
     tracks = request.task == "extraction"
     separate, clean = tracks and request.overlap == "separate", tracks and request.clean_background
     rendering = RENDERING + SEPARATING * separate + CLEANING * clean
-    decode = DECODING * media.seconds
-    expected = {"decode": decode, "diarize": DIARIZING * decode, "render": rendering * DIARIZING * decode}
-    return OverallProgress(progress, expected, {"diarize": ("decode", DIARIZING), "render": ("diarize", rendering)})
+    return two_passes(progress, media.seconds, rendering)
 
 
 def _within(turns: tuple[Turn, ...], media: MediaInfo) -> tuple[Turn, ...]:
