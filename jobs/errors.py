@@ -23,6 +23,7 @@ ERRORS: dict[str, ErrorKind] = {
     "MEDIA_NOT_FOUND": ErrorKind(404, "There is no such recording; without a job it is kept for 24 hours."),
     "MEDIA_IN_USE": ErrorKind(409, "A job uses this recording; delete the job."),
     "UPLOADS_FULL": ErrorKind(413, "Too many recordings wait without a job; use or delete some first."),
+    "UPLOAD_USED": ErrorKind(412, "Something was sent to this address already; ask for a fresh one."),
     "UPLOAD_INCOMPLETE": ErrorKind(400, "The upload was cut off before its end."),
     "JOB_NOT_FOUND": ErrorKind(404, "Job not found or access denied"),
     "JOB_NOT_RETRYABLE": ErrorKind(409, "Only a failed or canceled job can be retried."),

@@ -18,8 +18,13 @@ from .models import Job
 
 def response(job: Job, name: str, name_of: Callable[[int], str]) -> HttpResponse:
     """The turns in the format of that name, each speaker called as `name_of` says. Raises JobError."""
+    return written(job, name, annotation(job, name_of))
+
+
+def written(job: Job, name: str, found: Annotation) -> HttpResponse:
+    """What was found in a job in the format of that name."""
     wanted = FORMATS[name]
-    answer = HttpResponse(wanted.write(annotation(job, name_of)), content_type=wanted.content_type)
+    answer = HttpResponse(wanted.write(found), content_type=wanted.content_type)
     answer["Content-Disposition"] = content_disposition_header(True, PurePath(job.name).stem + wanted.suffix)
     answer["Content-Security-Policy"] = "sandbox; default-src 'none'"
     return answer

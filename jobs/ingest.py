@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
@@ -164,18 +164,22 @@ def _take(owner: User, local: Path, name: str, **columns: Any) -> Media:
     check_length(info.seconds)
     with files.disk_errors():
         stored = files.store_media(local)
-    return Media.objects.create(
-        owner=owner,
-        file=stored,
-        name=display_name(name),
-        bytes=local.stat().st_size,
-        seconds=info.seconds,
-        container=info.container,
-        codec=info.codec,
-        sample_rate=info.sample_rate,
-        channels=info.channels,
-        **columns,
-    )
+    try:
+        return Media.objects.create(
+            owner=owner,
+            file=stored,
+            name=display_name(name),
+            bytes=local.stat().st_size,
+            seconds=info.seconds,
+            container=info.container,
+            codec=info.codec,
+            sample_rate=info.sample_rate,
+            channels=info.channels,
+            **columns,
+        )
+    except IntegrityError:  # such as an id that another request was given meanwhile
+        files.delete(stored)
+        raise
 
 
 def check_length(seconds: float) -> None:

@@ -97,7 +97,8 @@ def submit_url(
 
     Raises ledger.InsufficientCredits where not even one second could be paid.
     """
-    least, available = pricing.price(task, 1), ledger.available(owner)
+    least = pricing.price(task, 1, surface.name if surface else "")
+    available = ledger.available(owner)
     if available < least:
         raise ledger.InsufficientCredits(least, available)
     more: dict[str, Any] = {"webhook": webhook, "surface": surface, "retry_of": retry_of, "actor": actor}
@@ -291,7 +292,7 @@ def _create(
 
 
 def _enqueue(job: Job, media: Media, *, actor: Any = None) -> Job:
-    credits = pricing.price(job.task, media.seconds)
+    credits = pricing.price(job.task, media.seconds, job.surface)
     ledger.hold(job.owner, credits, job.uuid, service=job.task, audio_seconds=media.seconds)
     queued = _move(
         job,

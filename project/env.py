@@ -53,6 +53,9 @@ VARIABLES: dict[str, Variable] = {
     "SOLOIST_CREDITS_PER_USD": Variable(
         "int", 7500, "Credits that stand for one US dollar where AudioPod's clients ask for dollars."
     ),
+    "SOLOIST_TIMBR_CREDITS_PER_SECOND": Variable(
+        "json", 1, "Price of one second of audio for jobs from the Timbr address, whatever their task."
+    ),
     "SOLOIST_RATE_LIMIT": Variable("int", 100, "Requests a minute for each key and endpoint."),
     "SOLOIST_STREAMS_PER_ACCOUNT": Variable(
         "int", 20, "Event streams and long waits of one account that a web process keeps open."
@@ -109,6 +112,11 @@ def prices() -> dict[str, Decimal]:
     """Of a second of audio for each task; one that the operator does not name keeps its default."""
     name = "SOLOIST_CREDITS_PER_SECOND"
     return {task: Decimal(str(rate)) for task, rate in (VARIABLES[name].default | read(name)).items()}
+
+
+def surface_prices() -> dict[str, Decimal]:
+    """Of a second of audio, whatever is done with it, on those of other vendors' surfaces that have one price."""
+    return {"timbr": Decimal(str(read("SOLOIST_TIMBR_CREDITS_PER_SECOND")))}
 
 
 def data_dir() -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 import environ
 from csp.constants import NONCE, SELF
 
-from .env import BASE_DIR, VARIABLES, data_dir, prices, read, secret_key
+from .env import BASE_DIR, VARIABLES, data_dir, prices, read, secret_key, surface_prices
 
 VARIABLE_NAMES = tuple(VARIABLES)
 DATA_DIR = data_dir()
@@ -222,8 +222,14 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "StatusEnum": "jobs.api.render.STATUSES",
         "PyannoteStatusEnum": "jobs.compat.pyannoteai.rendering.STATUSES",
+        "JobTypeEnum": "audio_engine.types.TASKS",
+        "TimbrStatusEnum": "jobs.compat.timbr.requests.STATUSES",
+        "TimbrJobTypeEnum": "jobs.compat.timbr.rendering.TYPES",
     },
-    "TAGS": [{"name": name} for name in ("Speakers", "Jobs", "Webhooks", "Credits", "Account", "pyannoteAI")],
+    "TAGS": [
+        {"name": name}
+        for name in ("Speakers", "Jobs", "Webhooks", "Credits", "Account", "pyannoteAI", "Timbr", "NeuralSpace")
+    ],
 }
 
 # Live progress. Events are rows; the layer only fans out inside one process, or hints between processes with Redis.
@@ -236,6 +242,7 @@ else:
 # Jobs
 CREDITS_PER_SECOND = prices()
 CREDITS_PER_USD = read("SOLOIST_CREDITS_PER_USD")
+SURFACE_CREDITS_PER_SECOND = surface_prices()
 MAX_UPLOAD_BYTES = read("SOLOIST_MAX_UPLOAD_MB") * 1_000_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 MAX_AUDIO_SECONDS = read("SOLOIST_MAX_AUDIO_SECONDS")

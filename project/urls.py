@@ -13,6 +13,8 @@ urlpatterns = [
     path("api/v1/", include("jobs.api.urls")),
     re_path("^api/", nowhere),
     path("pyannoteai/", include("jobs.compat.pyannoteai.urls")),
+    path("timbr/v1/", include("jobs.compat.timbr.urls")),
+    path("neuralspace/api/", include("jobs.compat.neuralspace.urls")),
     path("files/<str:token>/<str:name>", downloads.file, name="file"),
     path("admin/", admin.site.urls),
 ]

@@ -24,6 +24,8 @@ FORM_OVERHEAD = 100_000  # bytes that the fields and boundaries around a file ma
 SURFACES = {
     "/api/": "jobs.api.problems.response",
     "/pyannoteai/": "jobs.compat.pyannoteai.errors.before_any_view",
+    "/timbr/": "jobs.compat.timbr.errors.before_any_view",
+    "/neuralspace/": "jobs.compat.neuralspace.errors.before_any_view",
 }
 
 

@@ -105,10 +105,10 @@ def read(request: Request, task: str, fields: type[DiarizeSerializer]) -> Submis
     )
 
 
-def sent_file(request: Request) -> TemporaryUploadedFile | None:
-    sent = request.FILES.getlist("file")
+def sent_file(request: Request, field: str = "file") -> TemporaryUploadedFile | None:
+    sent = request.FILES.getlist(field)
     if len(sent) > 1:
-        raise JobError("INVALID_INPUT", "file: Send one file with each request.")
+        raise JobError("INVALID_INPUT", f"{field}: Send one file with each request.")
     if sent and sent[0].size > settings.MAX_UPLOAD_BYTES:
         raise too_large()
     return sent[0] if sent else None

@@ -15,6 +15,7 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import exceptions
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -73,6 +74,16 @@ class VendorView(APIView):
         """For jobs/api/gate.py."""
         status, body = cls.envelope(Refusal(error.status, error.code, error.message, error.details))
         return JsonResponse(body, status=status)
+
+
+class NowhereView(VendorView):
+    """Whatever no other route of a surface takes."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    def initial(self, request: Request, *_: Any, **__: Any) -> None:
+        raise exceptions.NotFound(f"There is nothing at {request.path}.")
 
 
 def _as_refusal(error: Exception) -> tuple[Refusal, dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -101,3 +102,15 @@ def test_for_programs_written_for_pyannoteai(run):
     assert '"message":"Test connection successful"' in told
     assert told.count('"jobId"') == 1
     assert '"status":"pending"' in told
+
+
+def test_for_programs_written_for_neuralspace(run):
+    told, _ = run("For programs written for NeuralSpace")
+    assert '"jobStatus":"Queued"' in told
+
+
+def test_for_programs_written_for_timbr(run):
+    told, folder = run("For programs written for Timbr")
+    file_id = json.loads((folder / "place.json").read_text())["file_id"]
+    assert told.count(f'"file_id":"{file_id}","status":"queued"') == 2
+    assert '"has_more":false' in told

@@ -31,7 +31,11 @@ def test_the_document_is_openapi_3_1_as_json_and_yaml(nobody, document):
 
 
 def test_every_operation_is_described(document):
-    served = {(path, method) for path, methods in routes("/api/v1/", "/pyannoteai/").items() for method in methods}
+    served = {
+        (path, method)
+        for path, methods in routes("/api/v1/", "/pyannoteai/", "/timbr/", "/neuralspace/").items()
+        for method in methods
+    }
     served -= {("/api/v1/schema", "get"), ("/api/v1/docs", "get")}
     described = {(path, method) for path, item in document["paths"].items() for method in item}
     assert described == served

@@ -9,8 +9,6 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
-from rest_framework.exceptions import NotFound
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer, ValidationError
@@ -20,7 +18,7 @@ from audio_engine import registry
 from audio_engine.errors import EngineError
 from jobs import downloads, ingest, lifecycle, outbound, webhooks
 from jobs.compat import uploads
-from jobs.compat.base import Body, checked, own_job
+from jobs.compat.base import Body, NowhereView, checked, own_job
 from jobs.errors import JobError
 from jobs.models import Job, Media
 from jobs.options import asked_for
@@ -42,16 +40,11 @@ class Test(View):
         return Response({"status": "OK", "message": "Test connection successful"})
 
 
-class Nowhere(View):
-    """Whatever no other route takes."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-
+class Nowhere(NowhereView, View):
     def initial(self, request: Request, *_: Any, **__: Any) -> None:
         if request.path.startswith("/pyannoteai/v1/live"):
             raise JobError("NOT_OFFERED", "Live streams are not part of this server.")
-        raise NotFound(f"There is nothing at {request.path}.")
+        super().initial(request)
 
 
 # --- recordings

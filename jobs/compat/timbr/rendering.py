@@ -1,0 +1,55 @@
+"""Jobs as Timbr's clients see them (docs.hudson-ai.com/developer/jobs)."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any
+
+from rest_framework.request import Request
+
+from jobs import downloads
+from jobs.api.render import moment
+from jobs.compat.base import Body
+from jobs.models import Job, Track
+
+from . import subtitles
+
+Status = Job.Status
+STATUS_WORDS: dict[str, str] = {
+    Status.PENDING: "pending",
+    Status.FETCHING: "pending",
+    Status.QUEUED: "queued",
+    Status.RUNNING: "processing",
+    Status.SUCCEEDED: "completed",
+    Status.FAILED: "failed",
+    Status.CANCELED: "failed",
+}
+JOB_TYPES = {"dialogue": "separate", "diarization": "diarize"}  # by our tasks
+TYPES = sorted(JOB_TYPES.values())
+CANCELED = "The job was canceled."
+# What Timbr calls our stems. The first has a name in the table of its page and another in the schema below it.
+STEMS = {"speech": ("speech", "dialogue"), "background": ("me",)}
+
+
+def job(job: Job, request: Request) -> Body:
+    succeeded = job.status == Status.SUCCEEDED
+    return {
+        "job_id": str(job.uuid),
+        "job_type": JOB_TYPES[job.task],
+        "file_id": str(job.media.uuid) if job.media else None,
+        "status": STATUS_WORDS[job.status],
+        "progress": int(job.progress * 100),
+        "cost": job.credits if succeeded else 0,
+        "result": _result(job, request) if job.result else None,
+        "error": CANCELED if job.status == Status.CANCELED else job.error_message or None,
+        "created_at": moment(job.created_at),
+        "completed_at": moment(job.finished_at),
+    }
+
+
+def _result(job: Job, request: Request) -> dict[str, Any]:
+    """Links that need no token."""
+    if job.task == "diarization":
+        return {"timbr": subtitles.url(job, request)}
+    files = {PurePath(track.name).stem: track for track in job.tracks.all() if track.kind == Track.Kind.AUDIO}
+    return {name: downloads.track_url(files[stem], request) for stem, names in STEMS.items() for name in names}

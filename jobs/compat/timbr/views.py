@@ -1,0 +1,158 @@
+"""/timbr/v1/…: uploads, separation, diarization and jobs, for clients written for Timbr (docs.hudson-ai.com)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import ValidationError
+
+from jobs import ingest, lifecycle
+from jobs.compat import uploads
+from jobs.compat.base import Body, NowhereView, Refusal, checked, own_job
+from jobs.errors import JobError
+from jobs.models import Job, Media, owned_by
+from jobs.options import asked_for
+
+from . import rendering, schema, subtitles
+from .errors import View, envelope
+from .requests import TimbrDiarize, TimbrJobsQuery, TimbrSeparate, TimbrUpload
+
+SURFACE = "timbr"
+PUT = "timbr-put"
+UPLOAD_SECONDS = 30 * 60
+GENERATION = "x-goog-if-generation-match"
+
+
+class Nowhere(NowhereView, View):
+    pass
+
+
+# --- uploads
+
+
+class Uploads(View):
+    @schema.UPLOAD
+    def post(self, request: Request) -> Response:
+        name = checked(TimbrUpload, request.data).get("filename", "")
+        file_id = str(uuid.uuid4())
+        url = uploads.address(request, PUT, request.user, file_id=file_id, name=name)
+        return Response({"file_id": file_id, "upload_url": url, "expires_in": UPLOAD_SECONDS})
+
+
+class Upload(uploads.PutView, View):
+    """Good for one recording, since an id exists only once."""
+
+    @schema.PUT
+    def put(self, request: Request, token: str) -> Response:
+        owner, said = uploads.read(token, PUT, seconds=UPLOAD_SECONDS)
+        file_id = UUID(said["file_id"])
+        if request.headers.get(GENERATION, "0") != "0" or Media.objects.filter(uuid=file_id).exists():
+            raise JobError("UPLOAD_USED")
+        try:
+            uploads.take(request, owner, said["name"], uuid=file_id)
+        except IntegrityError as error:  # another request was faster
+            raise JobError("UPLOAD_USED") from error
+        return Response({"file_id": str(file_id)})
+
+
+# --- work
+
+
+class Separate(View):
+    @schema.SEPARATE
+    def post(self, request: Request) -> Response:
+        given = checked(TimbrSeparate, request.data)
+        refuse_unserved(given, SEPARATION)
+        return queue(request, given, "dialogue", {"sample_rate": given["sample_rate"], "bit_depth": given["bit_depth"]})
+
+
+class Diarize(View):
+    @schema.DIARIZE
+    def post(self, request: Request) -> Response:
+        given = checked(TimbrDiarize, request.data)
+        refuse_unserved(given, DIARIZATION)
+        asked = {"min_speech": given["vad_min_speech_duration"], "min_silence": given["vad_min_silence_duration"]}
+        return queue(request, given, "diarization", {"num_speakers": given.get("num_speakers")}, asked)
+
+
+# What this server can do of each option where it cannot do all, and what it says of the rest.
+SEPARATION = {
+    "separation_type": ("dialogue-me", "This server separates dialogue-me only."),
+    "output_format": ("wav", "This server writes wav only."),
+}
+DIARIZATION = {
+    "transcribe_model": (None, "There is no transcription on this server; leave it out for the speakers alone."),
+    "vad_type": ("ten-vad", "This server's engine has its own voice activity detection; leave it out."),
+    "vad_threshold": (0.5, "This server's engine has its own voice activity detection; leave it out."),
+    "detect_gender": (False, "This server does not tell the gender of speakers."),
+    "input_srt_file_id": (None, "This server does not align subtitles."),
+}
+
+
+def refuse_unserved(given: Body, served: Mapping[str, tuple[Any, str]]) -> None:
+    """Raises ValidationError that names the options."""
+    if wrong := {name: [reason] for name, (value, reason) in served.items() if given.get(name) != value}:
+        raise ValidationError(wrong)
+
+
+def queue(request: Request, given: Body, task: str, options: Body, asked: Body | None = None) -> Response:
+    try:
+        file_id = UUID(given["file_id"])
+    except ValueError as error:
+        raise JobError("MEDIA_NOT_FOUND") from error
+    surface = lifecycle.Surface(SURFACE, asked or {})
+    with transaction.atomic():
+        media = ingest.stored(request.user, file_id)
+        job = lifecycle.submit(media, task, asked_for(task, **options), surface=surface)
+    return Response(rendering.job(job, request))
+
+
+# --- jobs
+
+
+class JobDetail(View):
+    @schema.JOB_DETAIL
+    def get(self, request: Request, job_id: str) -> Response:
+        return Response(rendering.job(own_job(request.user, job_id, *rendering.JOB_TYPES), request))
+
+
+class Jobs(View):
+    @staticmethod
+    def envelope(refusal: Refusal) -> tuple[int, Body]:
+        return envelope(refusal, "query")
+
+    @schema.JOBS
+    def get(self, request: Request) -> Response:
+        query = checked(TimbrJobsQuery, request.query_params.dict())
+        page, size = query["page"], query["page_size"]
+        skip = (page - 1) * size
+        found = list(filtered(request, query.get("status"))[skip : skip + size + 1])
+        jobs = [rendering.job(job, request) for job in found[:size]]
+        return Response({"jobs": jobs, "page": page, "page_size": size, "has_more": len(found) > size})
+
+
+def filtered(request: Request, status: str | None) -> QuerySet[Job]:
+    found = (
+        owned_by(request.user).filter(task__in=rendering.JOB_TYPES).select_related("media").prefetch_related("tracks")
+    )
+    if status:
+        found = found.filter(status__in=[its for its, word in rendering.STATUS_WORDS.items() if word == status])
+    return found
+
+
+class Subtitles(View):
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @schema.SUBTITLES
+    def get(self, _request: Request, token: str) -> HttpResponse:
+        return subtitles.response(token)
