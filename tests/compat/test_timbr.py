@@ -240,6 +240,7 @@ def test_nulls_are_as_good_as_nothing(api, media):
         ("vad_threshold", 0.7, "This server's engine has its own voice activity detection"),
         ("vad_threshold", 1.1, "Ensure this value is less than or equal to 1."),
         ("vad_min_speech_duration", 5.1, "Ensure this value is less than or equal to 5."),
+        ("vad_min_speech_duration", "nan", "A valid number is required."),
         ("vad_min_silence_duration", -1, "Ensure this value is greater than or equal to 0."),
         ("detect_gender", True, "This server does not tell the gender of speakers."),
         ("input_srt_file_id", str(uuid.uuid4()), "This server does not align subtitles."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from rest_framework import serializers as s
@@ -11,6 +12,16 @@ from jobs.options import MOST_SPEAKERS
 STATUSES = ("pending", "queued", "processing", "completed", "failed")
 MOST_A_PAGE = 100
 LARGEST_PAGE = 10**6
+
+
+class FiniteField(s.FloatField):
+    """Of which nan and inf are none, as in JSON."""
+
+    def to_internal_value(self, data: Any) -> float:
+        value: float = super().to_internal_value(data)
+        if not math.isfinite(value):
+            self.fail("invalid")
+        return value
 
 
 class TimbrUpload(s.Serializer[Any]):
@@ -37,9 +48,9 @@ class TimbrDiarize(TimbrFile):
     language = s.CharField(default="auto", max_length=20)
     transcribe_model = s.CharField(required=False, allow_null=True, max_length=40)
     vad_type = s.CharField(default="ten-vad", max_length=40)
-    vad_threshold = s.FloatField(default=0.5, min_value=0, max_value=1)
-    vad_min_speech_duration = s.FloatField(default=0.1, min_value=0, max_value=5, help_text="Seconds.")
-    vad_min_silence_duration = s.FloatField(default=0.1, min_value=0, max_value=5, help_text="Seconds.")
+    vad_threshold = FiniteField(default=0.5, min_value=0, max_value=1)
+    vad_min_speech_duration = FiniteField(default=0.1, min_value=0, max_value=5, help_text="Seconds.")
+    vad_min_silence_duration = FiniteField(default=0.1, min_value=0, max_value=5, help_text="Seconds.")
     detect_gender = s.BooleanField(default=False)
     input_srt_file_id = s.CharField(required=False, allow_null=True, max_length=100)
 
