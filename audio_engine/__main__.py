@@ -15,6 +15,7 @@ from . import registry
 from .errors import EngineError
 from .models.offline import go_offline
 from .registry import AUTO
+from .transcription.languages import language_code
 from .types import (
     OVERLAP_POLICIES,
     Progress,
@@ -25,6 +26,8 @@ from .types import (
     SpeakerResult,
     SpeakerStats,
     Stage,
+    TranscriptionRequest,
+    TranscriptionResult,
 )
 
 REJECTED, FAILED, INTERRUPTED = 2, 1, 130
@@ -70,19 +73,35 @@ def _extract(options: argparse.Namespace) -> None:
     _run(request, options.json)
 
 
+def _transcribe(options: argparse.Namespace) -> None:
+    request = TranscriptionRequest(
+        source=options.recording,
+        output=options.output,
+        engine=options.engine,
+        diarizer=options.diarizer,
+        speakers=SpeakerBounds(options.num_speakers, options.min_speakers, options.max_speakers),
+        language=language_code(options.language) or options.language,
+        subtitles=options.srt,
+    )
+    _run(request, options.json)
+
+
 def _run(request: Request, as_json: bool) -> None:
     from .pipeline import run
 
     _clear(request.output)
     with _progress_bar() as progress, contextlib.redirect_stdout(sys.stderr):  # stdout is for the result
-        registry.prepare(request.engine, request.task)
+        for engine, task in request.engines():
+            registry.prepare(engine, task)
         go_offline()
         result = run(request, progress)
-    print((request.output / "result.json").read_text(encoding="utf-8") if as_json else _said(result))
+    print((request.output / "result.json").read_text(encoding="utf-8") if as_json else _said(result, request.output))
 
 
-def _said(result: Result) -> str:
+def _said(result: Result, output: Path) -> str:
     lines = [_table(result)] if isinstance(result, SpeakerResult) else []
+    if isinstance(result, TranscriptionResult):
+        lines.append("\n" + (output / "transcript.txt").read_text(encoding="utf-8"))
     return "\n".join([*lines, *(f"warning: {warning}" for warning in result.warnings)])
 
 
@@ -94,7 +113,7 @@ def _models(options: argparse.Namespace) -> None:
 
 def _clear(folder: Path) -> None:
     """Remove what an earlier run left, which might have found more speakers."""
-    for pattern in ("speaker_*.wav", "*.rttm", "confidence.json", "result.json"):
+    for pattern in ("speaker_*.wav", "*.rttm", "confidence.json", "result.json", "transcript.*"):
         for path in folder.glob(pattern):
             path.unlink()
 
@@ -179,6 +198,11 @@ def _parser() -> argparse.ArgumentParser:
     extracting.add_argument("--compact", action="store_true", help="leave the silence out of the tracks")
     extracting.set_defaults(task="extraction")
     commands.add_parser("diarize", parents=[common, diarizing], help="who spoke when").set_defaults(task="diarization")
+    transcribing = commands.add_parser("transcribe", parents=[common, diarizing], help="what was said and by whom")
+    transcribing.add_argument("--language", default="", metavar="CODE", help="such as en; found out if left out")
+    transcribing.add_argument("--diarizer", default=AUTO, metavar="NAME", help="the engine that tells the speakers")
+    transcribing.add_argument("--srt", type=Path, metavar="FILE", help="give speakers to its lines; recognise nothing")
+    transcribing.set_defaults(run=_transcribe)
     modelling = commands.add_parser("models", help="list, fetch or check models that no package ships")
     modelling.set_defaults(run=_models, json=False)
     add_models_arguments(modelling)

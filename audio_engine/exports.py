@@ -77,7 +77,7 @@ def as_rttm(annotation: Annotation) -> str:
 def as_srt(annotation: Annotation) -> str:
     """SubRip, as the Matroska specification describes it (matroska.org/technical/subtitles.html)."""
     return "".join(
-        f"{number}\n{_clock(start, ',')} --> {_clock(end, ',')}\n{name.translate(SRT_MARKUP)}\n\n"
+        f"{number}\n{clock(start, ',')} --> {clock(end, ',')}\n{name.translate(SRT_MARKUP)}\n\n"
         for number, (start, end, name) in enumerate(annotation.cues(), start=1)
     )
 
@@ -85,7 +85,7 @@ def as_srt(annotation: Annotation) -> str:
 def as_vtt(annotation: Annotation) -> str:
     """W3C, WebVTT: The Web Video Text Tracks Format, with a voice span (section 4.2.2) in each cue."""
     cues = [
-        f"\n{number}\n{_clock(start, '.')} --> {_clock(end, '.')}\n<v {_escaped(name)}>{_escaped(name)}</v>\n"
+        f"\n{number}\n{clock(start, '.')} --> {clock(end, '.')}\n<v {escaped(name)}>{escaped(name)}</v>\n"
         for number, (start, end, name) in enumerate(annotation.cues(), start=1)
     ]
     return "WEBVTT\n" + "".join(cues)
@@ -195,7 +195,7 @@ def _milliseconds(turn: Turn) -> tuple[int, int]:
     return start, max(start + 1, round(turn.end * 1000))
 
 
-def _clock(milliseconds: int, point: str) -> str:
+def clock(milliseconds: int, point: str) -> str:
     """00:12:31.250, with the decimal sign of the format."""
     seconds, rest = divmod(milliseconds, 1000)
     minutes, second = divmod(seconds, 60)
@@ -203,7 +203,7 @@ def _clock(milliseconds: int, point: str) -> str:
     return f"{hours:02}:{minute:02}:{second:02}{point}{rest:03}"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

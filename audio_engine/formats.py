@@ -21,6 +21,8 @@ from .types import (
     SpeakerRequest,
     SpeakerResult,
     Task,
+    TranscriptionRequest,
+    TranscriptionResult,
     Turn,
     Voiceprint,
 )
@@ -34,11 +36,13 @@ REQUESTS: dict[Task, type[Request]] = {
     "extraction": SpeakerRequest,
     "diarization": SpeakerRequest,
     "dialogue": DialogueRequest,
+    "transcription": TranscriptionRequest,
 }
 RESULTS: dict[Task, type[Result]] = {
     "extraction": SpeakerResult,
     "diarization": SpeakerResult,
     "dialogue": DialogueResult,
+    "transcription": TranscriptionResult,
 }
 
 

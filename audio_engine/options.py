@@ -6,7 +6,16 @@ from typing import NoReturn
 
 from .errors import EngineError
 from .formats import REQUESTS
-from .types import OVERLAP_POLICIES, DialogueRequest, MediaLimits, Request, SpeakerBounds, SpeakerRequest
+from .transcription.languages import LANGUAGES
+from .types import (
+    OVERLAP_POLICIES,
+    DialogueRequest,
+    MediaLimits,
+    Request,
+    SpeakerBounds,
+    SpeakerRequest,
+    TranscriptionRequest,
+)
 
 MOST_SPEAKERS = 50
 LEAST_BITS, MOST_BITS = 8, 32  # per sample
@@ -17,10 +26,18 @@ def check_request(request: Request) -> None:
     if REQUESTS.get(request.task) is not type(request):
         _refuse("task", f"must be one of {', '.join(REQUESTS)}")
     match request:
+        case TranscriptionRequest():
+            _check_transcription_request(request)
         case SpeakerRequest():
             _check_speaker_request(request)
         case DialogueRequest():
             _check_dialogue_request(request)
+
+
+def _check_transcription_request(request: TranscriptionRequest) -> None:
+    _check_speaker_request(request)
+    if request.language and request.language not in LANGUAGES:
+        _refuse("language", f"must be one of {', '.join(sorted(LANGUAGES))}")
 
 
 def _check_speaker_request(request: SpeakerRequest) -> None:

@@ -10,13 +10,22 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from . import dialogue, registry, speakers
+from . import dialogue, registry, speakers, transcribing
 from .errors import EngineError
 from .formats import result_json
 from .media import probe
 from .options import check_request
 from .progress import ignore_progress
-from .types import DialogueRequest, MediaInfo, OutputFile, Progress, Request, Result, SpeakerRequest
+from .types import (
+    DialogueRequest,
+    MediaInfo,
+    OutputFile,
+    Progress,
+    Request,
+    Result,
+    SpeakerRequest,
+    TranscriptionRequest,
+)
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -31,7 +40,8 @@ def run(request: Request, progress: Progress = ignore_progress) -> Result:
     DISK_FULL, and what a backend raises. The output folder never holds an unfinished file.
     """
     check_request(request)
-    registry.resolve(request.engine, request.task)
+    for engine, task in request.engines():
+        registry.resolve(engine, task)
     with _resource_errors(), _scratch_folder(request.output) as scratch:
         media = probe(request.source, request.limits)
         return _publish(_perform(request, media, scratch, progress), scratch, request.output)
@@ -40,6 +50,8 @@ def run(request: Request, progress: Progress = ignore_progress) -> Result:
 def _perform(request: Request, media: MediaInfo, scratch: Path, progress: Progress) -> Result:
     """Have the task's module do its work; it leaves the files that its result names in `scratch`."""
     match request:
+        case TranscriptionRequest():
+            return transcribing.transcribe(request, media, scratch, progress)
         case SpeakerRequest():
             return speakers.find(request, media, scratch, progress)
         case DialogueRequest():

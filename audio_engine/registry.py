@@ -23,6 +23,10 @@ ENGINES: dict[str, str] = {
     "pyannote-exact": "audio_engine.backends.pyannote:exact",
     "pyannote-3.1": "audio_engine.backends.pyannote:version_3_1",
     "embedded": "audio_engine.backends.embedded:EmbeddedDiarizer",
+    "whisper-large-v3-turbo": "audio_engine.backends.whisper:large_v3_turbo",
+    "whisper-large-v3": "audio_engine.backends.whisper:large_v3",
+    "whisper-small": "audio_engine.backends.whisper:small",
+    "whisper-base": "audio_engine.backends.whisper:base",
 }
 
 _loaded: list[Backend] = []
@@ -36,7 +40,7 @@ def resolve(name: str = AUTO, task: Task | None = None) -> Backend:
     """
     names = engines_for(task)
     if name == AUTO:
-        return _first_available(names)
+        return _first_available(names, task)
     if name not in names:
         wanted = f"engine {name!r} for {task}" if task else f"engine {name!r}"
         raise EngineError(
@@ -102,13 +106,20 @@ def available(task: Task | None = None) -> dict[str, str | None]:
     return {name: _instance(ENGINES[name]).missing() for name in engines_for(task)}
 
 
-def _first_available(names: list[str]) -> Backend:
+def _first_available(names: list[str], task: Task | None) -> Backend:
     lacking = {name: _instance(ENGINES[name]).missing() for name in names}
     for name, missing in lacking.items():
         if missing is None and (backend := _instance(ENGINES[name])).suits():
             return backend
-    reasons = "; ".join(f"{name}: {missing or 'asked for by name only'}" for name, missing in lacking.items())
-    raise EngineError("ENGINE_UNAVAILABLE", f"No engine can run here. {reasons}")
+    reasons = {name: missing or "It is taken only where it is asked for by name." for name, missing in lacking.items()}
+    first, *others = reasons
+    wanted = f"No engine for {task}" if task else "No engine"
+    told = f"{wanted} is installed on this server. {first}: {reasons[first]}"
+    raise EngineError(
+        "ENGINE_UNAVAILABLE",
+        f"{told} Or take one of {', '.join(others)}." if others else told,
+        details={"field": "engine", "missing": reasons},
+    )
 
 
 @cache

@@ -15,7 +15,7 @@ from .masking import Masking
 from .progress import OverallProgress, two_passes
 from .rendering import Rendering, render
 from .separation import Separator
-from .types import Diarization, MediaInfo, OutputFile, Progress, SpeakerRequest, SpeakerResult, Turn
+from .types import Diarization, MediaInfo, OutputFile, Progress, SpeakerBounds, SpeakerRequest, SpeakerResult, Turn
 
 RENDERING, SEPARATING, CLEANING = 0.2, 0.3, 1.1  # times as long as diarization: the second pass, and what options add
 
@@ -31,9 +31,7 @@ def find(request: SpeakerRequest, media: MediaInfo, scratch: Path, progress: Pro
     overall = _overall_progress(request, media, progress)
     pcm, media, warnings = decode_mono(request, media, scratch / "mono.f32", overall.step("decode"))
     engine = cast(Diarizer, registry.load(request.engine, request.task))
-    report = overall.step("diarize")
-    found = engine.diarize(pcm, request.speakers, scratch, report)
-    found = replace(found, turns=_within(found.turns, media), exclusive=_within(found.exclusive, media))
+    found = diarize(engine, request.speakers, pcm, media, scratch, overall.step("diarize"))
     separator, background = _masks(request, found, pcm)
     if background and not background.knows_background:
         warnings = (*warnings, NO_PAUSES)
@@ -41,7 +39,7 @@ def find(request: SpeakerRequest, media: MediaInfo, scratch: Path, progress: Pro
     rendering = render(request, media, found, masking, scratch, overall.step("render"))
     result = _result(request, engine.name, media, found, rendering)
     overlaps = separator.spans() if separator else ()
-    files = (*rendering.files, *_texts(request, found, scratch))
+    files = (*rendering.files, *texts(request, found, scratch))
     return replace(result, files=files, overlaps=overlaps, warnings=(*warnings, *result.warnings))
 
 
@@ -50,6 +48,14 @@ def _overall_progress(request: SpeakerRequest, media: MediaInfo, progress: Progr
     separate, clean = tracks and request.overlap == "separate", tracks and request.clean_background
     rendering = RENDERING + SEPARATING * separate + CLEANING * clean
     return two_passes(progress, media.seconds, rendering)
+
+
+def diarize(
+    engine: Diarizer, bounds: SpeakerBounds, pcm: Samples, media: MediaInfo, scratch: Path, progress: Progress
+) -> Diarization:
+    """Who spoke when by `engine`, within the recording. `media.seconds` must be exact."""
+    found = engine.diarize(pcm, bounds, scratch, progress)
+    return replace(found, turns=_within(found.turns, media), exclusive=_within(found.exclusive, media))
 
 
 def _within(turns: tuple[Turn, ...], media: MediaInfo) -> tuple[Turn, ...]:
@@ -78,14 +84,18 @@ def _result(
         recording=rendering.recording,
         turns=found.turns,
         exclusive=found.exclusive,
-        warnings=found.warnings if found.turns else (*found.warnings, NO_SPEECH),
+        warnings=warnings_of(found),
         compact_maps=rendering.compact_maps,
         peaks=rendering.peaks,
         voiceprints=found.voiceprints if request.voiceprints else (),
     )
 
 
-def _texts(request: SpeakerRequest, found: Diarization, scratch: Path) -> list[OutputFile]:
+def warnings_of(found: Diarization) -> tuple[str, ...]:
+    return found.warnings if found.turns else (*found.warnings, NO_SPEECH)
+
+
+def texts(request: SpeakerRequest, found: Diarization, scratch: Path) -> list[OutputFile]:
     """Write RTTM and, where it is told, confidence."""
     rttm_path = scratch / f"{request.task}.rttm"
     rttm_path.write_text(rttm(found.turns, request.title or request.source.stem), encoding="utf-8")

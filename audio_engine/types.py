@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-Task = Literal["extraction", "diarization", "dialogue"]
+Task = Literal["extraction", "diarization", "transcription", "dialogue"]
 OverlapPolicy = Literal["separate", "keep", "mute"]  # what a track holds where several people speak at once
-Stage = Literal["decode", "activity", "embedding", "clustering", "resegmentation", "tracks"]
-FileKind = Literal["audio", "rttm", "json", "confidence"]
+Stage = Literal["decode", "activity", "embedding", "clustering", "resegmentation", "transcription", "tracks"]
+FileKind = Literal["audio", "rttm", "json", "confidence", "transcript", "txt", "srt", "vtt"]
 
 TASKS: tuple[Task, ...] = get_args(Task)
 SPEAKER_TASKS: tuple[Task, ...] = ("extraction", "diarization")
+TURN_TASKS: tuple[Task, ...] = (*SPEAKER_TASKS, "transcription")  # whose results tell who spoke when
 OVERLAP_POLICIES: tuple[OverlapPolicy, ...] = get_args(OverlapPolicy)
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
@@ -67,17 +68,35 @@ class Request:
     engine: str = "auto"
     limits: MediaLimits = MediaLimits()
 
+    def engines(self) -> tuple[tuple[str, Task], ...]:
+        """The engines that will work on it, each with the task that it does for it."""
+        return ((self.engine, self.task),)
+
 
 @dataclass(frozen=True, slots=True)
 class SpeakerRequest(Request):
     """Who spoke when, and for an extraction everyone on a track of their own."""
 
-    task: Literal["extraction", "diarization"] = "extraction"
+    task: Literal["extraction", "diarization", "transcription"] = "extraction"
     speakers: SpeakerBounds = SpeakerBounds()
     overlap: OverlapPolicy = "separate"
     clean_background: bool = False  # lower noise and music in the tracks
     compact: bool = False
     voiceprints: bool = False  # in the result, where the engine makes them
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionRequest(SpeakerRequest):
+    """What was said and by whom. `engine` hears the words, `diarizer` tells the speakers."""
+
+    task: Literal["transcription"] = "transcription"
+    diarizer: str = "auto"
+    language: str = ""  # one of transcription.languages; found out if empty
+    subtitles: Path | None = None  # a SubRip file, to whose lines speakers are given instead of recognising words
+
+    def engines(self) -> tuple[tuple[str, Task], ...]:
+        recogniser: tuple[tuple[str, Task], ...] = ((self.engine, self.task),) if self.subtitles is None else ()
+        return ((self.diarizer, "diarization"), *recogniser)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +233,16 @@ class SpeakerResult(Result):
     compact_maps: dict[int, tuple[CompactSpan, ...]] = field(default_factory=dict)  # by speaker
     peaks: tuple[float, ...] = ()  # the waveform for a timeline: up to 2,000 maxima of |x|, evenly spaced
     voiceprints: tuple[Voiceprint | None, ...] = ()  # by speaker, where the request asked for them
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionResult(SpeakerResult):
+    """Everything a transcription found, but for the words themselves, which are in the file of kind `transcript`."""
+
+    language: str = ""  # empty where nobody knows
+    language_probability: float | None = None  # None where the language was given
+    sentences: int = 0
+    words: int = 0  # none in lines of a subtitle file
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,10 @@ TRACK_TYPES: dict[str, str] = {
     Track.Kind.RTTM: "text/plain; charset=utf-8",
     Track.Kind.JSON: "application/json",
     Track.Kind.CONFIDENCE: "application/json",
+    Track.Kind.TRANSCRIPT: "application/json",
+    Track.Kind.TXT: "text/plain; charset=utf-8",
+    Track.Kind.SRT: "application/x-subrip; charset=utf-8",
+    Track.Kind.VTT: "text/vtt; charset=utf-8",
 }
 RECORDING_TYPES: dict[str, str] = {  # by FFmpeg's name of the container
     "wav": "audio/wav",

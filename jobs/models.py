@@ -140,13 +140,19 @@ class JobEvent(models.Model):
 
 
 class Track(models.Model):
-    """A file that a job left: one speaker's audio, the RTTM, the JSON or how sure the engine is of each moment."""
+    """A file that a job left: one speaker's audio, the RTTM, the JSON, how sure the engine is of each moment, what was
+    said.
+    """
 
     class Kind(models.TextChoices):
         AUDIO = "audio"
         RTTM = "rttm"
         JSON = "json"
         CONFIDENCE = "confidence"
+        TRANSCRIPT = "transcript"
+        TXT = "txt"
+        SRT = "srt"
+        VTT = "vtt"
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="tracks")
     kind = models.CharField(max_length=10)  # one of Kind

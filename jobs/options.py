@@ -9,7 +9,16 @@ from typing import Any
 from audio_engine import registry
 from audio_engine.errors import EngineError
 from audio_engine.registry import AUTO
-from audio_engine.types import OVERLAP_POLICIES, DialogueRequest, OverlapPolicy, Request, SpeakerBounds, SpeakerRequest
+from audio_engine.transcription.languages import LANGUAGES
+from audio_engine.types import (
+    OVERLAP_POLICIES,
+    DialogueRequest,
+    OverlapPolicy,
+    Request,
+    SpeakerBounds,
+    SpeakerRequest,
+    TranscriptionRequest,
+)
 
 from .errors import JobError
 
@@ -32,16 +41,18 @@ class JobOptions:
         """The work as the engine takes it; `common` holds what Request holds for every task."""
         raise NotImplementedError
 
+    def engines(self, task: str) -> dict[str, tuple[str, str]]:
+        """By the option that names it: each engine that will work, and the task that it does."""
+        return {"engine": (self.engine, task)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpeakerOptions(JobOptions):
+class CountedOptions(JobOptions):
+    """Of the tasks that tell speakers."""
+
     num_speakers: int | None = None
     min_speakers: int | None = None
     max_speakers: int | None = None
-    overlap: OverlapPolicy = "separate"
-    clean_background: bool = False
-    compact: bool = False
-    voiceprints: bool = False
 
     def __post_init__(self) -> None:
         for field in ("num_speakers", "min_speakers", "max_speakers"):
@@ -52,6 +63,21 @@ class SpeakerOptions(JobOptions):
             raise _invalid("num_speakers", "cannot be given together with min_speakers or max_speakers")
         if self.min_speakers and self.max_speakers and self.min_speakers > self.max_speakers:
             raise _invalid("min_speakers", "must not be above max_speakers")
+
+    @property
+    def bounds(self) -> SpeakerBounds:
+        return SpeakerBounds(self.num_speakers, self.min_speakers, self.max_speakers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerOptions(CountedOptions):
+    overlap: OverlapPolicy = "separate"
+    clean_background: bool = False
+    compact: bool = False
+    voiceprints: bool = False
+
+    def __post_init__(self) -> None:
+        CountedOptions.__post_init__(self)  # with slots, super() would look for a class that is no more
         if self.overlap not in OVERLAP_POLICIES:
             raise _invalid("overlap", f"must be one of {', '.join(OVERLAP_POLICIES)}")
 
@@ -59,11 +85,36 @@ class SpeakerOptions(JobOptions):
         return SpeakerRequest(
             task=task,  # type: ignore[arg-type]
             engine=self.engine,
-            speakers=SpeakerBounds(self.num_speakers, self.min_speakers, self.max_speakers),
+            speakers=self.bounds,
             overlap=self.overlap,
             clean_background=self.clean_background,
             compact=self.compact,
             voiceprints=self.voiceprints,
+            **common,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptionOptions(CountedOptions):
+    language: str = ""  # found out if empty
+    speaker_labels: bool = True  # whether the transcript says who speaks
+    diarizer: str = AUTO
+
+    def __post_init__(self) -> None:
+        CountedOptions.__post_init__(self)
+        if self.language and self.language not in LANGUAGES:
+            raise _invalid("language", f"must be one of {', '.join(sorted(LANGUAGES))}")
+
+    def engines(self, task: str) -> dict[str, tuple[str, str]]:
+        return {"engine": (self.engine, task), "diarizer": (self.diarizer, "diarization")}
+
+    def request(self, task: str, **common: Any) -> TranscriptionRequest:
+        return TranscriptionRequest(
+            task=task,  # type: ignore[arg-type]
+            engine=self.engine,
+            diarizer=self.diarizer,
+            speakers=self.bounds,
+            language=self.language,
             **common,
         )
 
@@ -89,20 +140,21 @@ OPTIONS: dict[str, type[JobOptions]] = {
     "extraction": SpeakerOptions,
     "diarization": SpeakerOptions,
     "dialogue": DialogueOptions,
+    "transcription": TranscriptionOptions,
 }
 
 
 def asked_for(task: str, **options: Any) -> JobOptions:
     """The options of a new request. Raises JobError as the task's options do, also for one that it does not have, and
-    ENGINE_UNAVAILABLE, with what is missing and how to get it, for an engine that cannot run here. `auto` always can:
-    it takes another.
+    ENGINE_UNAVAILABLE, with what is missing and how to get it, where the engine asked for cannot run here, or with
+    `auto` none that does the task.
     """
     kind = OPTIONS[task]
     for name in options.keys() - {field.name for field in fields(kind)}:
         raise _invalid(name, f"is no option of {task}")
     checked = kind(**options)
-    if checked.engine != AUTO:
-        _check_engine(checked.engine, task)
+    for field, (name, its_task) in checked.engines(task).items():
+        _check_engine(field, name, its_task)
     return checked
 
 
@@ -111,14 +163,14 @@ def stored(task: str, options: Mapping[str, Any]) -> JobOptions:
     return OPTIONS[task](**options)
 
 
-def _check_engine(name: str, task: str) -> None:
-    names = (AUTO, *registry.engines_for(task))
+def _check_engine(field: str, name: str, task: str) -> None:
+    names = (AUTO, *registry.engines_for(task))  # type: ignore[arg-type]
     if name not in names:
-        raise _invalid("engine", f"must be one of {', '.join(names)}")
+        raise _invalid(field, f"must be one of {', '.join(names)}")
     try:
-        registry.resolve(name, task)
+        registry.resolve(name, task)  # type: ignore[arg-type]
     except EngineError as error:
-        raise JobError(error.code, error.message, details=error.details) from error
+        raise JobError(error.code, error.message, details={**error.details, "field": field}) from error
 
 
 def _invalid(field: str, rule: str) -> JobError:

@@ -23,12 +23,14 @@ STAGE_WORDS: dict[str, str] = {
     "embedding": "Learning the voices",
     "clustering": "Finding who speaks",
     "resegmentation": "Placing the changes of speaker",
+    "transcription": "Writing down the words",
     "tracks": "Writing the tracks",
 }
 STAGES_OF: dict[str, tuple[str, ...]] = {
     "extraction": ("decode", "activity", "embedding", "clustering", "resegmentation", "tracks"),
     "diarization": ("decode", "activity", "embedding", "clustering", "resegmentation"),
     "dialogue": ("decode", "activity", "embedding", "clustering", "resegmentation", "tracks"),
+    "transcription": ("decode", "activity", "embedding", "clustering", "resegmentation", "transcription"),
 }
 # Below these a forecast says more about the start than about the rest.
 FORECAST_AFTER = timedelta(seconds=3)

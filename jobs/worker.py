@@ -136,7 +136,8 @@ def _run_engine(request: Request, lease: Lease) -> Result:
             lease.tell(stage, fraction)
 
     try:
-        registry.prepare(request.engine, request.task)  # here, since the engine has neither token nor network
+        for engine, task in request.engines():  # here, since the engine has neither token nor network
+            registry.prepare(engine, task)
         return _warm_engine().run(request, on_progress)
     except EngineError as error:
         raise _told(error) from error

@@ -41,6 +41,7 @@ class Soloist:
         self.environment = {
             **os.environ,
             "SOLOIST_DATA_DIR": str(data_dir),
+            "SOLOIST_MODELS_DIR": str(data_dir / "models"),
             "TESTED_PRODUCT": str(data_dir),  # the engine is not told the server's own variables
             "DATABASE_URL": database_url,
             "PORT": str(self.port),

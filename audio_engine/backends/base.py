@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import mmap
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from ..transcription.transcript import Heard, Span
 from ..types import SPEAKER_TASKS, Diarization, Progress, SpeakerBounds, Task, Voiceprint
 
 Samples = npt.NDArray[np.float32]
@@ -57,6 +59,22 @@ class Diarizer(Backend, Protocol):
 
         `scratch` takes temporary files. Reports the stages from `activity` to `resegmentation`, with fractions of its
         own work from 0 to 1. Raises EngineError; silence gives a Diarization with no turns.
+        """
+
+
+class Transcriber(Backend, Protocol):
+    """Hears words."""
+
+    tasks: ClassVar[tuple[Task, ...]] = ("transcription",)
+    window_seconds: ClassVar[float] = 30.0  # the longest stretch that it hears at once
+
+    @abstractmethod
+    def transcribe(self, pcm: Samples, windows: Sequence[Span], language: str, progress: Progress) -> Heard:
+        """The words of `pcm`: shape (samples,), float32, 16 kHz mono, usually memory-mapped, full scale 1.0.
+
+        Only `windows` are heard: in order, none longer than `window_seconds`. `language` is one of
+        `transcription.languages`, or empty to find it out. Reports the stage `transcription`, with fractions of its
+        own work from 0 to 1. Raises EngineError; without windows there are no words.
         """
 
 

@@ -18,10 +18,21 @@ class Model:
     files: tuple[str, ...]
     engines: tuple[str, ...]
     embedding: str = ""
+    megabytes: int | None = None  # to download; None for those of a few dozen
 
     @property
     def page(self) -> str:
         return f"https://huggingface.co/{self.repository}"
+
+
+# OpenAI's weights as CTranslate2 reads them.
+WHISPER_FILES = ("config.json", "model.bin", "tokenizer.json", "vocabulary.txt")
+WHISPER_V3_FILES = ("config.json", "model.bin", "preprocessor_config.json", "tokenizer.json", "vocabulary.json")
+
+
+def _whisper(size: str, repository: str, files: tuple[str, ...], megabytes: int) -> Model:
+    name = f"whisper-{size}"
+    return Model(name, repository, "MIT", gated=False, files=files, engines=(name,), megabytes=megabytes)
 
 
 MODELS: dict[str, Model] = {
@@ -67,6 +78,10 @@ MODELS: dict[str, Model] = {
             engines=("pyannote-3.1",),
             embedding="pytorch_model.bin",
         ),
+        _whisper("large-v3-turbo", "mobiuslabsgmbh/faster-whisper-large-v3-turbo", WHISPER_V3_FILES, 1622),
+        _whisper("large-v3", "Systran/faster-whisper-large-v3", WHISPER_V3_FILES, 3094),
+        _whisper("small", "Systran/faster-whisper-small", WHISPER_FILES, 486),
+        _whisper("base", "Systran/faster-whisper-base", WHISPER_FILES, 148),
     )
 }
 

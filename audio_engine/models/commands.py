@@ -45,7 +45,7 @@ def _list(_: Sequence[str], write: Write) -> None:
 def _state(model: Model) -> str:
     stored = locate(model)
     if stored is None:
-        return "not here"
+        return f"not here, {model.megabytes:,} MB to fetch" if model.megabytes else "not here"
     place = "" if stored.folder.is_relative_to(models_dir()) else ", in Hugging Face's cache"
     revision = f", revision {stored.revision[:8]}" if stored.revision else ""
     return f"here, {stored.size(model) / MEGABYTE:.1f} MB{revision}{place}"

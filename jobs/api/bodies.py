@@ -82,6 +82,9 @@ class OptionsBody(Body):
     voiceprints = s.BooleanField(required=False)
     sample_rate = _whole("Hz; null for the recording's own.", required=False, allow_null=True)
     bit_depth = _whole("Null for the recording's own.", required=False, allow_null=True)
+    language = _text("Of a transcription; empty to find it out.", required=False)
+    speaker_labels = s.BooleanField(required=False, help_text="Of a transcription: whether it says who speaks.")
+    diarizer = _text("Of a transcription: the engine that tells the speakers.", required=False)
 
 
 class PathBody(Body):
@@ -169,6 +172,10 @@ class ResultBody(Body):
     engine = _text()
     models = s.ListField(child=s.CharField())
     warnings = s.ListField(child=s.CharField(), help_text="Such as that the number of speakers could not be honoured.")
+    language = _text("Of a transcription; empty where nobody knows.", required=False)
+    language_probability = _number("0 to 1; null where the language was given.", required=False, allow_null=True)
+    sentences = _whole("Of a transcription.", required=False)
+    words = _whole("Of a transcription.", required=False)
     compact_maps = s.DictField(
         child=SpanBody(many=True), required=False, help_text="By speaker: where a compact track's stretches come from."
     )

@@ -98,8 +98,18 @@ def _dialogue(job: Job, _tracks: list[Track], _links: Links) -> Body:
     return {"speech_seconds": (job.result or {})["speech_seconds"]}
 
 
+# --- what was said
+
+
+def _transcript(job: Job, tracks: list[Track], links: Links) -> Body:
+    found = job.result or {}
+    told = ("language", "language_probability", "sentences", "words")
+    return _speakers(job, tracks, links) | {name: found[name] for name in told}
+
+
 PARTS: dict[str, Callable[[Job, list[Track], Links], Body]] = {
     "extraction": _speakers,
     "diarization": _speakers,
     "dialogue": _dialogue,
+    "transcription": _transcript,
 }

@@ -18,7 +18,7 @@ LONGEST_WAIT = 60
 MOST_JOBS_A_BATCH = 100
 
 
-def _count(meaning: str) -> serializers.IntegerField:
+def speaker_count(meaning: str) -> serializers.IntegerField:
     return serializers.IntegerField(required=False, min_value=1, max_value=MOST_SPEAKERS, help_text=meaning)
 
 
@@ -32,9 +32,9 @@ class DiarizeSerializer(serializers.Serializer[Any]):
     webhook_url = serializers.CharField(
         required=False, max_length=2000, help_text="Told how this job ends, besides the account's webhook endpoints."
     )
-    num_speakers = _count("Exactly so many people speak.")
-    min_speakers = _count("At least so many people speak.")
-    max_speakers = _count("At most so many people speak.")
+    num_speakers = speaker_count("Exactly so many people speak.")
+    min_speakers = speaker_count("At least so many people speak.")
+    max_speakers = speaker_count("At most so many people speak.")
     engine = serializers.CharField(
         required=False, max_length=40, help_text="One of the server's engines; `auto` (the default) takes the best."
     )
@@ -107,6 +107,13 @@ class BatchItem(ExtractSerializer):
 
     file = None
     media = serializers.UUIDField(required=False, help_text="Instead of a `url`: the `id` of a stored recording.")
+    language = serializers.CharField(required=False, max_length=20, help_text="Of a transcription, such as `en`.")
+    speaker_labels = serializers.BooleanField(
+        required=False, help_text="Of a transcription: whether it says who speaks."
+    )
+    diarizer = serializers.CharField(
+        required=False, max_length=40, help_text="Of a transcription: the engine that tells the speakers."
+    )
     job_type = serializers.ChoiceField(TASKS, default="extraction")
     sample_rate = serializers.IntegerField(required=False, help_text="Hz, of a dialogue separation's files.")
     bit_depth = serializers.IntegerField(required=False, help_text="Of a dialogue separation's files.")

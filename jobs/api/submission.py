@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +66,11 @@ def digest(upload: TemporaryUploadedFile) -> str:
 
 def submit(request: Request, task: str, fields: type[DiarizeSerializer]) -> Response:
     """The answer to a request for work. Raises JobError, InsufficientCredits, IdempotencyError, ValidationError."""
-    wanted = read(request, task, fields)
+    return accept(request, read(request, task, fields), lambda job: render.job(job, request))
+
+
+def accept(request: Request, wanted: Submission, told: Callable[[Job], render.Body]) -> Response:
+    """Take in and queue what is wanted; the answer is what is `told` of the job. Raises as `submit` does."""
     parameters = wanted.parameters() if idempotency.HEADER in request.headers else {}
     with idempotency.reserve(request, parameters) as reservation:
         if reservation.answer:
@@ -75,7 +79,7 @@ def submit(request: Request, task: str, fields: type[DiarizeSerializer]) -> Resp
         try:
             with transaction.atomic():
                 job = queue(wanted, media)
-                return reservation.complete(render.job(job, request))
+                return reservation.complete(told(job))
         except (InsufficientCredits, idempotency.IdempotencyError):
             if media:
                 ingest.discard(media)

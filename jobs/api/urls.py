@@ -2,7 +2,20 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import batch, documents, estimate, events, jobs, listing, media, problems, speaker, wallet, webhooks
+from . import (
+    batch,
+    documents,
+    estimate,
+    events,
+    jobs,
+    listing,
+    media,
+    problems,
+    speaker,
+    transcription,
+    wallet,
+    webhooks,
+)
 
 urlpatterns = [
     path("speaker/extract", speaker.Extract.as_view(), name="api-extract"),
@@ -12,6 +25,13 @@ urlpatterns = [
     path("speaker/jobs/<int:job_id>/retry", speaker.Retry.as_view(), name="api-retry"),
     path("speaker/jobs/<int:job_id>/cancel", speaker.Cancel.as_view(), name="api-cancel"),
     path("speaker/jobs/<int:job_id>/download", speaker.Download.as_view(), name="api-download"),
+    path("transcription/transcribe", transcription.Transcribe.as_view(), name="api-transcribe"),
+    path("transcription/transcribe-upload", transcription.TranscribeUpload.as_view(), name="api-transcribe-upload"),
+    path("transcription/jobs", transcription.Transcriptions.as_view(), name="api-transcriptions"),
+    path("transcription/jobs/<int:job_id>", transcription.Transcription.as_view(), name="api-transcription"),
+    path("transcription/jobs/<int:job_id>/retry", transcription.Retry.as_view(), name="api-transcription-retry"),
+    path("transcription/jobs/<int:job_id>/cancel", transcription.Cancel.as_view(), name="api-transcription-cancel"),
+    path("transcription/jobs/<int:job_id>/transcript", transcription.Transcript.as_view(), name="api-transcript"),
     path("media", media.Uploads.as_view(), name="api-media"),
     path("media/<uuid:media>", media.Upload.as_view(), name="api-medium"),
     path("jobs", listing.Listing.as_view(), name="api-list"),

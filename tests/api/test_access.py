@@ -10,7 +10,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import APIKey
 from jobs import lifecycle, webhooks
-from jobs.models import Media, WebhookDelivery
+from jobs.models import Job, Media, WebhookDelivery
+from jobs.options import TranscriptionOptions
 from tests.api.programs import Program
 
 URL = {"url": "https://example.org/a.wav"}
@@ -36,6 +37,14 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/speaker/jobs/{job_id}/retry", "post"): (OWN, 200),
     ("/api/v1/speaker/jobs/{job_id}/cancel", "post"): (OWN, 200),
     ("/api/v1/speaker/jobs/{job_id}/download", "get"): (OWN, 409),
+    ("/api/v1/transcription/transcribe", "post"): (EVERYBODYS, 400),
+    ("/api/v1/transcription/transcribe-upload", "post"): (EVERYBODYS, 400),
+    ("/api/v1/transcription/jobs", "get"): (EVERYBODYS, 200),
+    ("/api/v1/transcription/jobs/{job_id}", "get"): (OWN, 200),
+    ("/api/v1/transcription/jobs/{job_id}", "delete"): (OWN, 204),
+    ("/api/v1/transcription/jobs/{job_id}/retry", "post"): (OWN, 200),
+    ("/api/v1/transcription/jobs/{job_id}/cancel", "post"): (OWN, 200),
+    ("/api/v1/transcription/jobs/{job_id}/transcript", "get"): (OWN, 409),
     ("/api/v1/media", "post"): (EVERYBODYS, 400),
     ("/api/v1/media/{media}", "delete"): (OWN, 409),
     ("/api/v1/jobs", "get"): (EVERYBODYS, 200),
@@ -91,7 +100,10 @@ def patterns(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, URLPatte
 
 @pytest.fixture
 def job(queued):
-    """Canceled, so that it can be retried and canceled again and its owner's webhook is told; its owner has a key."""
+    """Canceled, so that it can be retried and canceled again and its owner's webhook is told; its owner has a key, and
+    a canceled transcription.
+    """
+    lifecycle.cancel(lifecycle.submit(queued.media, "transcription", TranscriptionOptions()))
     webhooks.create(queued.owner, "https://example.org/hook", ["job.cancelled"])
     APIKey.issue(queued.owner, "laptop")
     return lifecycle.cancel(queued)
@@ -100,6 +112,8 @@ def job(queued):
 def attempt(program: Program, path: str, method: str, number: int) -> int:
     body = URL if path.endswith(("extract", "diarize", "endpoints")) else {} if method in ("post", "patch") else None
     delivery = WebhookDelivery.objects.get()
+    if path.startswith("/api/v1/transcription/"):
+        number = Job.objects.get(task="transcription").number
     ids = {"job_id": number, "endpoint": delivery.endpoint.uuid, "delivery": delivery.uuid, "code": "JOB_NOT_FOUND"}
     ids["media"], ids["key_id"] = Media.objects.get().uuid, APIKey.objects.get(name="laptop").pk
     address = (path.removeprefix("/api/v1/") + QUERIES.get(path, "")).format(**ids)

@@ -11,6 +11,7 @@ import soundfile
 
 from audio_engine import registry
 
+WHISPER = "whisper-large-v3-turbo"
 EVAL = Path(os.environ.get("SOLOIST_EVAL", Path(__file__).parents[3] / "shared" / "eval"))
 
 
@@ -37,3 +38,20 @@ def recording(tmp_path: Path, noise: Callable[..., npt.NDArray[np.float64]]) -> 
     path = tmp_path / "recording.wav"
     soundfile.write(path, noise(5), 16_000)
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder with a small Whisper of random weights. Not to be written to."""
+    from tests.audio_engine.whisper import tiny
+
+    folder = tmp_path_factory.mktemp("models")
+    tiny.whisper(folder / WHISPER)
+    return folder
+
+
+@pytest.fixture
+def whisper_models(tiny_whisper: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, as this process's models folder."""
+    monkeypatch.setenv("SOLOIST_MODELS_DIR", str(tiny_whisper))
+    return tiny_whisper

@@ -1,0 +1,101 @@
+"""What was said and by whom: diarize, have a recogniser hear the speech, and give each word to its speaker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+from . import registry, speakers
+from .backends.base import Diarizer, Samples, Transcriber
+from .downmix import decode_mono
+from .formats import speaker_label
+from .masking import Masking
+from .progress import DECODING, DIARIZING, OverallProgress
+from .rendering import render
+from .transcription.attribution import attribute, attribute_lines
+from .transcription.sentences import sentences
+from .transcription.subtitles import read_subtitles
+from .transcription.transcript import Transcript, transcript_json
+from .transcription.windows import windows
+from .transcription.writing import TRANSCRIPT_FORMATS
+from .types import Diarization, FileKind, MediaInfo, OutputFile, Progress, TranscriptionRequest, TranscriptionResult
+
+HEARING = 1 / 5  # seconds for one of a recording: it depends on the model and the machine more than on anything else
+NO_WORDS = "No words were recognised."
+WRITTEN: tuple[FileKind, ...] = ("txt", "srt", "vtt")
+
+
+def transcribe(
+    request: TranscriptionRequest, media: MediaInfo, scratch: Path, progress: Progress
+) -> TranscriptionResult:
+    """Do a transcription, with its files in `scratch`. `media` is as probed.
+
+    A recording without speech gives a result with no speakers and no words, and a warning. Raises as `pipeline.run`
+    does.
+    """
+    lines = None if request.subtitles is None else read_subtitles(request.subtitles)
+    overall = _overall_progress(media, progress)
+    pcm, media, warnings = decode_mono(request, media, scratch / "mono.f32", overall.step("decode"))
+    diarizer = cast(Diarizer, registry.load(request.diarizer, "diarization"))
+    found = speakers.diarize(diarizer, request.speakers, pcm, media, scratch, overall.step("diarize"))
+    report = overall.step("hear")
+    if lines is None:
+        transcript, models = _hear(request, found, pcm, report)
+    else:
+        transcript, models = Transcript(request.language, None, attribute_lines(lines, found.exclusive)), ()
+    rendering = render(request, media, found, Masking(media), scratch, overall.step("render"))
+    if found.turns and not transcript.sentences:
+        warnings = (*warnings, NO_WORDS)
+    return TranscriptionResult(
+        task=request.task,
+        engine=models[0].split()[0] if models else diarizer.name,
+        models=(*models, *found.models),
+        media=media,
+        overlap=request.overlap,
+        speakers=rendering.speakers,
+        recording=rendering.recording,
+        turns=found.turns,
+        exclusive=found.exclusive,
+        peaks=rendering.peaks,
+        voiceprints=found.voiceprints if request.voiceprints else (),
+        language=transcript.language,
+        language_probability=transcript.language_probability,
+        sentences=len(transcript.sentences),
+        words=len(transcript.words()),
+        files=(*rendering.files, *speakers.texts(request, found, scratch), *_texts(transcript, scratch)),
+        warnings=(*warnings, *speakers.warnings_of(found)),
+    )
+
+
+def _overall_progress(media: MediaInfo, progress: Progress) -> OverallProgress:
+    decode = DECODING * media.seconds
+    diarize = DIARIZING * decode
+    expected = {
+        "decode": decode,
+        "diarize": diarize,
+        "hear": HEARING * media.seconds,
+        "render": speakers.RENDERING * diarize,
+    }
+    proportions = {"diarize": ("decode", DIARIZING), "render": ("diarize", speakers.RENDERING)}
+    return OverallProgress(progress, expected, proportions)
+
+
+def _hear(
+    request: TranscriptionRequest, found: Diarization, pcm: Samples, progress: Progress
+) -> tuple[Transcript, tuple[str, ...]]:
+    """What was said, by recognition, and the models that took part."""
+    engine = cast(Transcriber, registry.load(request.engine, request.task))
+    heard = engine.transcribe(pcm, windows(found.turns, pcm, engine.window_seconds), request.language, progress)
+    words = attribute(heard.words, found.exclusive)
+    return Transcript(heard.language, heard.language_probability, sentences(words)), heard.models
+
+
+def _texts(transcript: Transcript, scratch: Path) -> Iterator[OutputFile]:
+    """Write the transcript, with all that is known of each word and then in the formats that others read."""
+    contents = {"transcript": transcript_json(transcript)}
+    contents |= {kind: TRANSCRIPT_FORMATS[kind].write(transcript, speaker_label, words=False) for kind in WRITTEN}
+    for kind, text in contents.items():
+        path = scratch / ("transcript.json" if kind == "transcript" else f"transcript.{kind}")
+        path.write_text(text, encoding="utf-8")
+        yield OutputFile(cast(FileKind, kind), path.name, path.stat().st_size)

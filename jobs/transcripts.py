@@ -1,0 +1,46 @@
+"""What was said in a job, as a value and as a file in one of the formats that other programs read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import PurePath
+
+from django.core.files.storage import default_storage
+from django.http import HttpResponse
+from django.utils.http import content_disposition_header
+
+from audio_engine.transcription.transcript import Transcript, transcript_from_json
+from audio_engine.transcription.writing import TRANSCRIPT_FORMATS
+
+from .errors import JobError
+from .models import Job, Track
+
+
+def read(job: Job) -> Transcript:
+    """Raises JobError JOB_HAS_NO_RESULT, JOB_HAS_NO_TRANSCRIPT, FILE_NOT_FOUND."""
+    if job.result is None:
+        raise JobError("JOB_HAS_NO_RESULT")
+    track = job.tracks.filter(kind=Track.Kind.TRANSCRIPT).first()
+    if track is None:
+        raise JobError("JOB_HAS_NO_TRANSCRIPT")
+    try:
+        with default_storage.open(track.file, "rb") as file:
+            return transcript_from_json(json.load(file))
+    except FileNotFoundError as error:
+        raise JobError("FILE_NOT_FOUND") from error
+
+
+def names(job: Job, name_of: Callable[[int], str]) -> Callable[[int], str] | None:
+    """How the speakers are called; None where the job was to leave them out."""
+    return name_of if job.options.get("speaker_labels", True) else None
+
+
+def response(job: Job, format: str, name_of: Callable[[int], str], *, words: bool) -> HttpResponse:
+    """The transcript in the format of that name. `words`: a caption for each word. Raises JobError as `read` does."""
+    wanted = TRANSCRIPT_FORMATS[format]
+    text = wanted.write(read(job), names(job, name_of), words=words)
+    answer = HttpResponse(text, content_type=wanted.content_type)
+    answer["Content-Disposition"] = content_disposition_header(True, PurePath(job.name).stem + wanted.suffix)
+    answer["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    return answer

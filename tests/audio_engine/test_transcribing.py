@@ -1,0 +1,127 @@
+"""From a recording to a transcript with speakers, by a Whisper of random weights and a scripted diarizer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import soundfile
+import srt
+import webvtt
+
+from audio_engine import registry
+from audio_engine.__main__ import main
+from audio_engine.errors import EngineError
+from audio_engine.formats import request_from_json, request_to_json, result_from_json, result_json
+from audio_engine.pipeline import run
+from audio_engine.transcription.transcript import transcript_from_json
+from audio_engine.types import TranscriptionRequest, TranscriptionResult
+
+ENGINE = "whisper-large-v3-turbo"
+SUBTITLES = """1
+00:00:00,100 --> 00:00:00,900
+- <i>Hello</i>
+
+2
+00:00:01,300 --> 00:00:01,900
+there.
+"""
+
+
+@pytest.fixture
+def engines(whisper_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A diarizer whose answer is known, and the tiny Whisper."""
+    monkeypatch.setattr(
+        registry,
+        "ENGINES",
+        {"scripted": "tests.audio_engine.scripted:ScriptedDiarizer", ENGINE: registry.ENGINES[ENGINE]},
+    )
+
+
+@pytest.fixture
+def request_of(recording: Path, tmp_path: Path) -> TranscriptionRequest:
+    return TranscriptionRequest(recording, tmp_path / "out", diarizer="scripted")
+
+
+def test_words_get_the_speakers_of_the_diarization(engines, request_of):
+    result = run(request_of)
+    assert isinstance(result, TranscriptionResult)
+    assert (result.task, result.engine) == ("transcription", ENGINE)
+    assert [name.split()[0] for name in result.models] == [ENGINE, "faster-whisper", "scripted"]
+    transcript = transcript_from_json(json.loads((request_of.output / "transcript.json").read_text()))
+    words = transcript.words()
+    assert (len(words), len(transcript.sentences)) == (result.words, result.sentences)
+    assert result.words > 5
+    for word in words:
+        around = {turn.speaker for turn in result.exclusive if turn.start <= (word.start + word.end) / 2 <= turn.end}
+        assert word.speaker in around or word.end - word.start > 1
+    assert result.language == transcript.language != ""
+    assert 0 < (result.language_probability or 0) <= 1
+
+
+def test_the_transcript_comes_in_the_formats_that_others_read(engines, request_of):
+    result = run(request_of)
+    kinds = {file.kind: request_of.output / file.name for file in result.files}
+    assert set(kinds) == {"rttm", "json", "transcript", "txt", "srt", "vtt"}
+    subtitles = list(srt.parse(kinds["srt"].read_text(), ignore_errors=False))
+    assert subtitles[0].content.startswith("SPEAKER_0")
+    assert next(caption.voice for caption in webvtt.read(str(kinds["vtt"]))).startswith("SPEAKER_0")
+    assert kinds["txt"].read_text().startswith("SPEAKER_0")
+    assert {file.bytes for file in result.files} == {path.stat().st_size for path in kinds.values()}
+
+
+def test_subtitles_get_speakers_and_nothing_is_recognised(engines, request_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "ENGINES", {"scripted": registry.ENGINES["scripted"]})
+    (tmp_path / "given.srt").write_text(SUBTITLES)
+    result = run(TranscriptionRequest(request_of.source, request_of.output, subtitles=tmp_path / "given.srt"))
+    written = list(srt.parse((request_of.output / "transcript.srt").read_text()))
+    assert [line.content for line in written] == ["SPEAKER_00: - <i>Hello</i>", "SPEAKER_01: there."]
+    assert [line.start.total_seconds() for line in written] == [0.1, 1.3]
+    assert (result.words, result.sentences, result.engine) == (0, 2, "scripted")
+
+
+def test_silence_is_a_transcript_without_words_and_a_warning(engines, request_of, tmp_path):
+    soundfile.write(tmp_path / "silence.wav", [0.0] * 48_000, 16_000)
+    result = run(TranscriptionRequest(tmp_path / "silence.wav", request_of.output))
+    assert (result.words, result.speakers) == (0, ())
+    assert result.warnings == ("No speech was found.",)
+
+
+def test_a_language_that_nobody_knows_is_refused(engines, request_of):
+    with pytest.raises(EngineError) as refused:
+        run(TranscriptionRequest(request_of.source, request_of.output, language="tlh"))
+    assert (refused.value.code, refused.value.details["field"]) == ("INVALID_OPTION", "language")
+
+
+def test_without_a_model_it_is_refused_before_any_work(request_of, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOLOIST_MODELS_DIR", str(tmp_path / "none"))
+    with pytest.raises(EngineError) as refused:
+        run(TranscriptionRequest(request_of.source, request_of.output))
+    assert refused.value.code == "ENGINE_UNAVAILABLE"
+    assert refused.value.message.startswith("No engine for transcription is installed on this server.")
+    assert "manage.py models fetch whisper-large-v3-turbo" in refused.value.message
+    assert "whisper-small" in refused.value.message
+    assert not request_of.output.exists()
+
+
+def test_requests_and_results_cross_the_border(engines, request_of):
+    assert request_from_json(json.loads(json.dumps(request_to_json(request_of)))) == request_of
+    result = run(request_of)
+    assert result_from_json(json.loads(result_json(result))) == result
+
+
+def test_the_command_line_prints_what_was_said(engines, request_of, capsys):
+    output = request_of.output
+    output.mkdir()
+    (output / "transcript.md").touch()
+    assert main(["transcribe", str(request_of.source), "--output", str(output), "--language", "en-GB"]) == 0
+    said = capsys.readouterr().out
+    assert (output / "transcript.txt").read_text() in said
+    assert json.loads((output / "transcript.json").read_text())["language"] == "en"
+
+
+def test_subtitles_that_cannot_be_read_are_refused_before_any_work(engines, request_of, tmp_path, capsys):
+    command = ["transcribe", str(request_of.source), "--output", str(tmp_path / "out"), "--srt"]
+    assert main([*command, str(tmp_path / "none.srt")]) == 2
+    assert "No such file or directory" in capsys.readouterr().err
