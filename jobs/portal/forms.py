@@ -10,6 +10,7 @@ from jobs.errors import JobError
 from jobs.options import MOST_SPEAKERS, asked_for
 
 TASK_CHOICES = [("extraction", "Tracks and who spoke when"), ("diarization", "Only who spoke when")]
+TRANSCRIPT_CHOICE = ("transcription", "What was said, and by whom")
 OVERLAP_CHOICES = [
     ("separate", "Split between the tracks"),
     ("keep", "All heard in each one’s track"),
@@ -44,6 +45,8 @@ class SubmitForm(forms.Form):
         super().__init__(*args, **options)
         names = [name for name, missing in registry.available("extraction").items() if missing is None]
         self.offers_engines = len(names) > 1
+        if None in registry.available("transcription").values():
+            self.fields["task"].choices = [*TASK_CHOICES, TRANSCRIPT_CHOICE]
         self.fields["engine"].widget.choices = [("", "The best for this server"), *((name, name) for name in names)]
 
     def clean(self) -> dict[str, Any]:
@@ -51,18 +54,24 @@ class SubmitForm(forms.Form):
         if not self.errors:
             counts = {name: cleaned[name] for name in ("num_speakers", "min_speakers", "max_speakers")}
             try:
-                cleaned["options"] = asked_for(
-                    self.task_name,
-                    **counts,
-                    overlap=cleaned["overlap"] or "separate",
-                    clean_background=cleaned["clean_background"],
-                    compact=cleaned["compact"],
-                    engine=cleaned["engine"] or registry.AUTO,
-                )
+                cleaned["options"] = asked_for(self.task_name, **counts, **self._other_options())
             except JobError as error:
                 rule = error.details.get("rule")
-                self.add_error(error.details["field"], f"This {rule}." if rule else error.message)
+                field = "engine" if error.details["field"] == "diarizer" else error.details["field"]
+                self.add_error(field, f"This {rule}." if rule else error.message)
         return cleaned
+
+    def _other_options(self) -> dict[str, Any]:
+        """Of the task that is wanted. The engines to choose from are those that tell speakers."""
+        engine = self.cleaned_data["engine"] or registry.AUTO
+        if self.task_name == "transcription":
+            return {"diarizer": engine}
+        return {
+            "overlap": self.cleaned_data["overlap"] or "separate",
+            "clean_background": self.cleaned_data["clean_background"],
+            "compact": self.cleaned_data["compact"],
+            "engine": engine,
+        }
 
     @property
     def task_name(self) -> str:

@@ -18,6 +18,7 @@ urlpatterns = [
     path("jobs/<uuid:job>/files/<int:track>", views.file, name="job-file"),
     path("jobs/<uuid:job>/all.zip", views.zipped, name="job-zip"),
     path("jobs/<uuid:job>/export/<slug:format>", views.export, name="job-export"),
+    path("jobs/<uuid:job>/transcript/<slug:format>", views.transcript, name="job-transcript"),
     path("jobs/<uuid:job>/cancel", views.cancel, name="job-cancel"),
     path("jobs/<uuid:job>/retry", views.retry, name="job-retry"),
     path("jobs/<uuid:job>/delete", views.delete, name="job-delete"),

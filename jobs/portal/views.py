@@ -18,8 +18,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.ledger import InsufficientCredits
 from audio_engine.exports import FORMATS
-from audio_engine.types import SPEAKER_TASKS
-from jobs import archive, downloads, exports, lifecycle, ranges
+from audio_engine.transcription.writing import TRANSCRIPT_FORMATS
+from audio_engine.types import TURN_TASKS
+from jobs import archive, downloads, exports, lifecycle, ranges, transcripts
 from jobs.errors import JobError
 from jobs.models import Job, JobEvent, Track, owned_by
 from jobs.wording import state_words, steps, time_left
@@ -124,7 +125,7 @@ def job(request: HttpRequest, job: UUID) -> HttpResponse:
 @require_safe
 def timeline(request: HttpRequest, job: UUID) -> HttpResponse:
     found = _own(request, job)
-    if found.result is None or found.task not in SPEAKER_TASKS:
+    if found.result is None or found.task not in TURN_TASKS:
         raise Http404
     audio = found.tracks.filter(kind=Track.Kind.AUDIO)
     # These addresses stay good as long as the session does; the signed ones they lead to run out.
@@ -170,6 +171,18 @@ def export(request: HttpRequest, job: UUID, format: str) -> HttpResponse:
         raise Http404
     try:
         return exports.response(found, format, figures.name_of)
+    except JobError as error:
+        raise Http404 from error
+
+
+@login_required
+@require_safe
+def transcript(request: HttpRequest, job: UUID, format: str) -> HttpResponse:
+    found = _own(request, job)
+    if format not in TRANSCRIPT_FORMATS:
+        raise Http404
+    try:
+        return transcripts.response(found, format, figures.name_of, words="words" in request.GET)
     except JobError as error:
         raise Http404 from error
 
@@ -230,11 +243,25 @@ def _results(job: Job) -> dict[str, Any]:
     tracks = list(job.tracks.all())
     assert job.result is not None
     results = {"result": job.result, "seconds": job.result["media"]["seconds"], "tracks": tracks}
-    if job.task not in SPEAKER_TASKS:
+    if job.task not in TURN_TASKS:
         return results | {"sounds": [track for track in tracks if downloads.content_type(track).startswith("audio/")]}
-    return results | {
-        "speakers": figures.speaker_cards(job.result, tracks),
-        "recording": figures.recording_figures(job.result),
-        "timeline": reverse("job-timeline", args=[job.uuid]),
-        "formats": FORMATS,
-    }
+    return (
+        results
+        | {
+            "speakers": figures.speaker_cards(job.result, tracks),
+            "recording": figures.recording_figures(job.result),
+            "timeline": reverse("job-timeline", args=[job.uuid]),
+            "formats": FORMATS,
+        }
+        | _transcript(job)
+    )
+
+
+def _transcript(job: Job) -> dict[str, Any]:
+    """What was said, of a job that tells it and whose files are still there."""
+    try:
+        said = transcripts.read(job)
+    except JobError:
+        return {}
+    paragraphs = figures.paragraphs(said, labelled=transcripts.names(job, figures.name_of) is not None)
+    return {"has_transcript": True, "transcript": paragraphs, "transcript_formats": TRANSCRIPT_FORMATS}
