@@ -38,8 +38,15 @@ def names(job: Job, name_of: Callable[[int], str]) -> Callable[[int], str] | Non
 
 def response(job: Job, format: str, name_of: Callable[[int], str], *, words: bool) -> HttpResponse:
     """The transcript in the format of that name. `words`: a caption for each word. Raises JobError as `read` does."""
+    return written(job, read(job), format, name_of, words=words)
+
+
+def written(
+    job: Job, transcript: Transcript, format: str, name_of: Callable[[int], str], *, words: bool
+) -> HttpResponse:
+    """A transcript of a job in the format of that name."""
     wanted = TRANSCRIPT_FORMATS[format]
-    text = wanted.write(read(job), names(job, name_of), words=words)
+    text = wanted.write(transcript, names(job, name_of), words=words)
     answer = HttpResponse(text, content_type=wanted.content_type)
     answer["Content-Disposition"] = content_disposition_header(True, PurePath(job.name).stem + wanted.suffix)
     answer["Content-Security-Policy"] = "sandbox; default-src 'none'"

@@ -14,7 +14,7 @@ from jobs.models import Job
 from jobs.options import TranscriptionOptions
 from tests.api.programs import Program
 from tests.api.test_schema import conforms
-from tests.api.transcripts import succeed
+from tests.api.transcripts import models_folder, succeed
 
 URL = "https://example.org/talk.mp3"
 
@@ -31,14 +31,7 @@ def transcribed(transcription: Job, tmp_path) -> Job:
 
 @pytest.fixture
 def with_models(monkeypatch, tmp_path) -> None:
-    """As far as the web server looks: the files of one model, and its package."""
-    from audio_engine.models import MODELS
-
-    folder = tmp_path / "models" / "whisper-small"
-    folder.mkdir(parents=True)
-    for file in MODELS["whisper-small"].files:
-        (folder / file).touch()
-    monkeypatch.setenv("SOLOIST_MODELS_DIR", str(tmp_path / "models"))
+    monkeypatch.setenv("SOLOIST_MODELS_DIR", str(models_folder(tmp_path)))
 
 
 @pytest.fixture

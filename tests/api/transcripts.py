@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from audio_engine.models import MODELS
 from audio_engine.transcription.sentences import sentences
 from audio_engine.transcription.transcript import Transcript, Word, transcript_json
 from audio_engine.types import MediaInfo, RecordingStats, SpeakerStats, TranscriptionResult, Turn
@@ -18,6 +19,15 @@ WORDS = (
     Word(1.9, 2.5, " did.", 0.6, 1),
 )
 SPOKEN = Transcript("en", 0.97, sentences(WORDS))
+
+
+def models_folder(folder: Path) -> Path:
+    """One with what the web server looks for: the files of a model, empty."""
+    model = folder / "models" / "whisper-small"
+    model.mkdir(parents=True)
+    for file in MODELS["whisper-small"].files:
+        (model / file).touch()
+    return model.parent
 
 
 def succeed(job: Job, folder: Path, transcript: Transcript = SPOKEN) -> Job:

@@ -14,6 +14,7 @@ from django.test import Client
 
 from accounts import ledger
 from accounts.models import APIKey
+from audio_engine.transcription.transcript import Sentence, Transcript, Word
 from audio_engine.types import Turn
 from jobs import lifecycle
 from jobs.compat.timbr.subtitles import tidied
@@ -21,6 +22,8 @@ from jobs.errors import JobError
 from jobs.models import Job, Media
 from jobs.options import asked_for
 from tests.api.programs import separated, succeed
+from tests.api.transcripts import models_folder
+from tests.api.transcripts import succeed as transcribed
 from tests.compat.programs import VendorProgram
 
 pytestmark = pytest.mark.django_db
@@ -235,7 +238,8 @@ def test_nulls_are_as_good_as_nothing(api, media):
     [
         ("num_speakers", 0, "Ensure this value is greater than or equal to 1."),
         ("num_speakers", 21, "Ensure this value is less than or equal to 20."),
-        ("transcribe_model", "whisper", "There is no transcription on this server"),
+        ("transcribe_model", "whisper", "No model for transcription is installed on this server"),
+        ("transcribe_model", "parrot", "This server transcribes by whisper only."),
         ("vad_type", "silero", "This server's engine has its own voice activity detection"),
         ("vad_threshold", 0.7, "This server's engine has its own voice activity detection"),
         ("vad_threshold", 1.1, "Ensure this value is less than or equal to 1."),
@@ -252,6 +256,51 @@ def test_a_diarization_that_cannot_be_done_is_refused_by_its_option(api, media, 
     assert member == f"body.{option}"
     assert told.startswith(reason)
     assert not Job.objects.exists()
+
+
+# --- transcription
+
+
+@pytest.fixture
+def able(monkeypatch, tmp_path):
+    """Somebody installed a model."""
+    monkeypatch.setenv("SOLOIST_MODELS_DIR", str(models_folder(tmp_path)))
+
+
+def test_a_diarization_tells_what_was_said_where_there_is_a_model(api, able, media, tmp_path):
+    job = ask(api, DIARIZE, media, num_speakers=2, language="en-US")
+    assert (job.task, job.credits, job.options["language"]) == ("transcription", 3, "en")
+    done = get(api, transcribed(job, tmp_path))
+    assert (done["status"], done["job_type"], set(done["result"])) == (
+        "completed",
+        "diarize",
+        {"timbr", "sentence_split"},
+    )
+    for name in ("timbr", "sentence_split"):
+        cues = list(srt.parse(Client().get(done["result"][name]).content.decode()))
+        assert [(cue.start.total_seconds(), cue.end.total_seconds(), cue.content) for cue in cues] == [
+            (0.1, 1.0, "SPEAKER_00: Who wrote?"),
+            (1.2, 2.5, "SPEAKER_01: ‹Lincoln› did."),
+        ]
+
+
+def test_a_long_sentence_stays_in_one_piece_where_that_is_asked_for(api, able, media, tmp_path):
+    words = tuple(Word(n / 10, n / 10 + 0.1, f" word{n}", 0.9, 0) for n in range(25))
+    long = Transcript("en", 0.9, (Sentence(0.0, 2.5, "".join(word.text for word in words).strip(), 0, words),))
+    result = get(api, transcribed(ask(api, DIARIZE, media, transcribe_model="whisper"), tmp_path, long))["result"]
+    pieces, [whole] = (
+        list(srt.parse(Client().get(result[name]).content.decode())) for name in ("timbr", "sentence_split")
+    )
+    assert len(pieces) > 1
+    assert whole.content == f"SPEAKER_00: {long.sentences[0].text}"
+
+
+def test_words_can_be_left_out(api, able, media):
+    assert ask(api, DIARIZE, media, transcribe_model=None).task == "diarization"
+    answer = api.send("post", DIARIZE, {"file_id": str(media.uuid), "vad_min_speech_duration": 1})
+    assert list(wrong(answer)) == ["body.vad_min_speech_duration"]
+    answer = api.send("post", DIARIZE, {"file_id": str(media.uuid), "language": "klingon"})
+    assert list(wrong(answer)) == ["body.language"]
 
 
 # --- jobs

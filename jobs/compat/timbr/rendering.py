@@ -24,10 +24,15 @@ STATUS_WORDS: dict[str, str] = {
     Status.FAILED: "failed",
     Status.CANCELED: "failed",
 }
-JOB_TYPES = {"dialogue": "separate", "diarization": "diarize"}  # by our tasks
-TYPES = sorted(JOB_TYPES.values())
+JOB_TYPES = {"dialogue": "separate", "diarization": "diarize", "transcription": "diarize"}  # by our tasks
+TYPES = sorted(set(JOB_TYPES.values()))
 CANCELED = "The job was canceled."
-# What Timbr calls our stems. The first has a name in the table of its page and another in the schema below it.
+# What Timbr calls our subtitles.
+SUBTITLES = {
+    "diarization": {"timbr": "speakers"},
+    "transcription": {"timbr": "captions", "sentence_split": "sentences"},
+}
+# And our stems: the first has one name in the table of its page and another in the schema below it.
 STEMS = {"speech": ("speech", "dialogue"), "background": ("me",)}
 
 
@@ -49,7 +54,7 @@ def job(job: Job, request: Request) -> Body:
 
 def _result(job: Job, request: Request) -> dict[str, Any]:
     """Links that need no token."""
-    if job.task == "diarization":
-        return {"timbr": subtitles.url(job, request)}
+    if kinds := SUBTITLES.get(job.task):
+        return {name: subtitles.url(job, kind, request) for name, kind in kinds.items()}
     files = {PurePath(track.name).stem: track for track in job.tracks.all() if track.kind == Track.Kind.AUDIO}
     return {name: downloads.track_url(files[stem], request) for stem, names in STEMS.items() for name in names}

@@ -33,6 +33,9 @@ class TimbrResultBody(Body):
     dialogue = s.CharField(required=False, help_text="The same.")
     me = s.CharField(required=False, help_text="Everything else, of a separation.")
     timbr = s.CharField(required=False, help_text="SRT with the names of the speakers, of a diarization.")
+    sentence_split = s.CharField(
+        required=False, help_text="The same with each sentence in one piece, where there are words."
+    )
 
 
 class TimbrJobBody(Body):

@@ -1,4 +1,4 @@
-"""Who spoke when as SRT, by a link that needs no token and expires as those to files do."""
+"""Who spoke when and what as SRT, by a link that needs no token and expires as those to files do."""
 
 from __future__ import annotations
 
@@ -11,30 +11,38 @@ from django.http import HttpResponse
 from django.urls import reverse
 from rest_framework.request import Request
 
+from audio_engine.exports import SRT_MARKUP
 from audio_engine.formats import speaker_label
 from audio_engine.types import Turn
-from jobs import exports
+from jobs import exports, transcripts
 from jobs.errors import JobError
 from jobs.models import Job
 
 SALT = "jobs.compat.timbr.subtitles"
 
 
-def url(job: Job, request: Request) -> str:
-    path = reverse("timbr-subtitles", args=[signing.dumps(job.pk, salt=SALT)])
+def url(job: Job, kind: str, request: Request) -> str:
+    """`kind` is one of KINDS."""
+    path = reverse("timbr-subtitles", args=[signing.dumps([job.pk, kind], salt=SALT)])
     return f"{settings.PUBLIC_URL}{path}" if settings.PUBLIC_URL else str(request.build_absolute_uri(path))
 
 
 def response(token: str) -> HttpResponse:
-    """Raises JobError LINK_EXPIRED, LINK_INVALID, FILE_NOT_FOUND."""
+    """Raises JobError LINK_EXPIRED, LINK_INVALID, FILE_NOT_FOUND, and what `transcripts.read` raises."""
     try:
-        job = Job.objects.filter(pk=signing.loads(token, salt=SALT, max_age=settings.LINK_SECONDS)).first()
+        pk, kind = signing.loads(token, salt=SALT, max_age=settings.LINK_SECONDS)
     except signing.SignatureExpired as error:
         raise JobError("LINK_EXPIRED") from error
     except signing.BadSignature as error:
         raise JobError("LINK_INVALID") from error
+    job = Job.objects.filter(pk=pk).first()
     if job is None:
         raise JobError("FILE_NOT_FOUND")
+    return KINDS[kind](job)
+
+
+def speakers(job: Job) -> HttpResponse:
+    """The speaker's name for each turn."""
     found = exports.annotation(job, speaker_label)
     turns = tidied(found.turns, shortest=job.asked.get("min_speech", 0), pause=job.asked.get("min_silence", 0))
     return exports.written(job, "srt", replace(found, turns=turns))
@@ -50,3 +58,18 @@ def tidied(turns: Iterable[Turn], *, shortest: float, pause: float) -> tuple[Tur
         else:
             own.append(turn)
     return tuple(turn for own in joined.values() for turn in own if turn.duration >= shortest)
+
+
+def captions(job: Job) -> HttpResponse:
+    """What was said, in pieces that can be read while they are heard."""
+    return transcripts.response(job, "srt", speaker_label, words=False)
+
+
+def sentences(job: Job) -> HttpResponse:
+    """What was said, each sentence in one piece."""
+    transcript = transcripts.read(job)
+    whole = (replace(its, words=(), text=its.text.translate(SRT_MARKUP)) for its in transcript.sentences)
+    return transcripts.written(job, replace(transcript, sentences=tuple(whole)), "srt", speaker_label, words=False)
+
+
+KINDS = {"speakers": speakers, "captions": captions, "sentences": sentences}

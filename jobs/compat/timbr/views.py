@@ -15,6 +15,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import ValidationError
 
+from audio_engine import registry
+from audio_engine.transcription.languages import language_code
 from jobs import ingest, lifecycle
 from jobs.compat import uploads
 from jobs.compat.base import Body, NowhereView, Refusal, checked, own_job
@@ -29,6 +31,8 @@ from .requests import TimbrDiarize, TimbrJobsQuery, TimbrSeparate, TimbrUpload
 SURFACE = "timbr"
 PUT = "timbr-put"
 UPLOAD_SECONDS = 30 * 60
+WHISPER = "whisper"
+NO_MODEL = "No model for transcription is installed on this server; leave it out for the speakers alone."
 GENERATION = "x-goog-if-generation-match"
 
 
@@ -80,8 +84,24 @@ class Diarize(View):
     def post(self, request: Request) -> Response:
         given = checked(TimbrDiarize, request.data)
         refuse_unserved(given, DIARIZATION)
+        options = {"num_speakers": given.get("num_speakers")}
+        if transcribes(request.data):
+            refuse_unserved(given, TRANSCRIPTION)
+            language = "" if given["language"] == "auto" else language_code(given["language"]) or given["language"]
+            return queue(request, given, "transcription", options | {"language": language})
         asked = {"min_speech": given["vad_min_speech_duration"], "min_silence": given["vad_min_silence_duration"]}
-        return queue(request, given, "diarization", {"num_speakers": given.get("num_speakers")}, asked)
+        return queue(request, given, "diarization", options, asked)
+
+
+def transcribes(data: Body) -> bool:
+    """Whether words are wanted, as they are where this server can, unless a null says that they are not."""
+    able = None in registry.available("transcription").values()
+    model = data.get("transcribe_model", WHISPER if able else None)
+    if model not in (None, WHISPER):
+        raise ValidationError({"transcribe_model": ["This server transcribes by whisper only."]})
+    if model and not able:
+        raise ValidationError({"transcribe_model": [NO_MODEL]})
+    return bool(model)
 
 
 # What this server can do of each option where it cannot do all, and what it says of the rest.
@@ -90,12 +110,13 @@ SEPARATION = {
     "output_format": ("wav", "This server writes wav only."),
 }
 DIARIZATION = {
-    "transcribe_model": (None, "There is no transcription on this server; leave it out for the speakers alone."),
     "vad_type": ("ten-vad", "This server's engine has its own voice activity detection; leave it out."),
     "vad_threshold": (0.5, "This server's engine has its own voice activity detection; leave it out."),
     "detect_gender": (False, "This server does not tell the gender of speakers."),
     "input_srt_file_id": (None, "This server does not align subtitles."),
 }
+ONLY_TURNS = "It counts for speakers alone; say null as transcribe_model for that."
+TRANSCRIPTION = {"vad_min_speech_duration": (0.1, ONLY_TURNS), "vad_min_silence_duration": (0.1, ONLY_TURNS)}
 
 
 def refuse_unserved(given: Body, served: Mapping[str, tuple[Any, str]]) -> None:
