@@ -16,6 +16,7 @@ from .types import (
     CONFIDENCE_SECONDS,
     DialogueRequest,
     DialogueResult,
+    IdentificationRequest,
     Request,
     Result,
     SpeakerRequest,
@@ -25,6 +26,8 @@ from .types import (
     TranscriptionResult,
     Turn,
     Voiceprint,
+    VoiceprintRequest,
+    VoiceprintResult,
 )
 
 Value = TypeVar("Value")
@@ -35,12 +38,16 @@ SCORES_AT_ONCE = 1 << 16
 REQUESTS: dict[Task, type[Request]] = {
     "extraction": SpeakerRequest,
     "diarization": SpeakerRequest,
+    "identification": IdentificationRequest,
+    "voiceprint": VoiceprintRequest,
     "dialogue": DialogueRequest,
     "transcription": TranscriptionRequest,
 }
 RESULTS: dict[Task, type[Result]] = {
     "extraction": SpeakerResult,
     "diarization": SpeakerResult,
+    "identification": SpeakerResult,
+    "voiceprint": VoiceprintResult,
     "dialogue": DialogueResult,
     "transcription": TranscriptionResult,
 }

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import EngineError
-from .types import Voiceprint
+from .types import Identification, Voiceprint
 
 Confidences = npt.NDArray[np.float64]
 """Shape (speakers, known voices), 0 to 100."""
@@ -35,17 +35,6 @@ class Calibration:
 
 
 CALIBRATIONS = {"resemblyzer": Calibration(even=0.60, steepness=22.0)}  # by the model's name, without its version
-
-
-@dataclass(frozen=True, slots=True)
-class Identification:
-    """Who a speaker may be: `match` is a label of the known voices, None where none is near enough. `confidence` holds
-    each label's, 0 to 100; 0 throughout for a speaker without a voiceprint.
-    """
-
-    speaker: int
-    match: str | None
-    confidence: dict[str, int]
 
 
 def identify(

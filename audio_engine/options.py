@@ -10,6 +10,7 @@ from .transcription.languages import LANGUAGES
 from .types import (
     OVERLAP_POLICIES,
     DialogueRequest,
+    IdentificationRequest,
     MediaLimits,
     Request,
     SpeakerBounds,
@@ -30,6 +31,8 @@ def check_request(request: Request) -> None:
             _check_transcription_request(request)
         case SpeakerRequest():
             _check_speaker_request(request)
+            if isinstance(request, IdentificationRequest):
+                check_threshold(request.threshold)
         case DialogueRequest():
             _check_dialogue_request(request)
 
@@ -44,6 +47,12 @@ def _check_speaker_request(request: SpeakerRequest) -> None:
     check_speakers(request.speakers)
     if request.overlap not in OVERLAP_POLICIES:
         _refuse("overlap", f"must be one of {', '.join(OVERLAP_POLICIES)}")
+
+
+def check_threshold(threshold: float) -> None:
+    """Raises EngineError INVALID_OPTION unless it is from 0 to 100."""
+    if not 0 <= threshold <= 100:
+        _refuse("threshold", f"must be from 0 to 100, not {threshold}")
 
 
 def _check_dialogue_request(request: DialogueRequest) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from . import dialogue, registry, speakers, transcribing
+from . import dialogue, enrolment, registry, speakers, transcribing
 from .errors import EngineError
 from .formats import result_json
 from .media import probe
@@ -25,6 +25,7 @@ from .types import (
     Result,
     SpeakerRequest,
     TranscriptionRequest,
+    VoiceprintRequest,
 )
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -54,6 +55,8 @@ def _perform(request: Request, media: MediaInfo, scratch: Path, progress: Progre
             return transcribing.transcribe(request, media, scratch, progress)
         case SpeakerRequest():
             return speakers.find(request, media, scratch, progress)
+        case VoiceprintRequest():
+            return enrolment.learn(request, media, scratch, progress)
         case DialogueRequest():
             return dialogue.separate(request, media, scratch, progress)
     raise TypeError(f"no module does {request.task}")

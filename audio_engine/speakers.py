@@ -11,11 +11,23 @@ from .backends.base import Diarizer, Samples
 from .background import BackgroundMask
 from .downmix import decode_mono
 from .formats import rttm, write_confidence
+from .identification import identify
 from .masking import Masking
 from .progress import OverallProgress, two_passes
 from .rendering import Rendering, render
 from .separation import Separator
-from .types import Diarization, MediaInfo, OutputFile, Progress, SpeakerBounds, SpeakerRequest, SpeakerResult, Turn
+from .types import (
+    Diarization,
+    Identification,
+    IdentificationRequest,
+    MediaInfo,
+    OutputFile,
+    Progress,
+    SpeakerBounds,
+    SpeakerRequest,
+    SpeakerResult,
+    Turn,
+)
 
 RENDERING, SEPARATING, CLEANING = 0.2, 0.3, 1.1  # times as long as diarization: the second pass, and what options add
 
@@ -24,7 +36,7 @@ NO_PAUSES = "The background was left as it is: there is too little of it between
 
 
 def find(request: SpeakerRequest, media: MediaInfo, scratch: Path, progress: Progress) -> SpeakerResult:
-    """Do an extraction or a diarization, with its files in `scratch`. `media` is as probed.
+    """Do an extraction, a diarization or an identification, with its files in `scratch`. `media` is as probed.
 
     A recording without speech gives a result with no speakers, no tracks and a warning. Raises as `pipeline.run` does.
     """
@@ -40,7 +52,17 @@ def find(request: SpeakerRequest, media: MediaInfo, scratch: Path, progress: Pro
     result = _result(request, engine.name, media, found, rendering)
     overlaps = separator.spans() if separator else ()
     files = (*rendering.files, *texts(request, found, scratch))
-    return replace(result, files=files, overlaps=overlaps, warnings=(*warnings, *result.warnings))
+    warnings = (*warnings, *result.warnings)
+    return replace(
+        result, files=files, overlaps=overlaps, warnings=warnings, identifications=_identified(request, found)
+    )
+
+
+def _identified(request: SpeakerRequest, found: Diarization) -> tuple[Identification, ...]:
+    if not isinstance(request, IdentificationRequest):
+        return ()
+    voiceprints = found.voiceprints or (None,) * found.speakers
+    return identify(voiceprints, request.known, threshold=request.threshold, exclusive=request.exclusive)
 
 
 def _overall_progress(request: SpeakerRequest, media: MediaInfo, progress: Progress) -> OverallProgress:

@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-Task = Literal["extraction", "diarization", "transcription", "dialogue"]
+Task = Literal["extraction", "diarization", "identification", "voiceprint", "transcription", "dialogue"]
 OverlapPolicy = Literal["separate", "keep", "mute"]  # what a track holds where several people speak at once
 Stage = Literal["decode", "activity", "embedding", "clustering", "resegmentation", "transcription", "tracks"]
 FileKind = Literal["audio", "rttm", "json", "confidence", "transcript", "txt", "srt", "vtt"]
 
 TASKS: tuple[Task, ...] = get_args(Task)
 SPEAKER_TASKS: tuple[Task, ...] = ("extraction", "diarization")
-TURN_TASKS: tuple[Task, ...] = (*SPEAKER_TASKS, "transcription")  # whose results tell who spoke when
+TURN_TASKS: tuple[Task, ...] = (*SPEAKER_TASKS, "identification", "transcription")  # whose results tell who spoke when
 OVERLAP_POLICIES: tuple[OverlapPolicy, ...] = get_args(OverlapPolicy)
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
@@ -77,7 +77,7 @@ class Request:
 class SpeakerRequest(Request):
     """Who spoke when, and for an extraction everyone on a track of their own."""
 
-    task: Literal["extraction", "diarization", "transcription"] = "extraction"
+    task: Literal["extraction", "diarization", "identification", "transcription"] = "extraction"
     speakers: SpeakerBounds = SpeakerBounds()
     overlap: OverlapPolicy = "separate"
     clean_background: bool = False  # lower noise and music in the tracks
@@ -97,6 +97,23 @@ class TranscriptionRequest(SpeakerRequest):
     def engines(self) -> tuple[tuple[str, Task], ...]:
         recogniser: tuple[tuple[str, Task], ...] = ((self.engine, self.task),) if self.subtitles is None else ()
         return ((self.diarizer, "diarization"), *recogniser)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentificationRequest(SpeakerRequest):
+    """Who spoke when, and which of the known voices they are."""
+
+    task: Literal["identification"] = "identification"
+    known: dict[str, Voiceprint] = field(default_factory=dict)  # by label
+    threshold: float = 0.0  # least confidence of a match, 0 to 100
+    exclusive: bool = True  # no known voice is two speakers
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceprintRequest(Request):
+    """The voice of the one person who speaks in a sample."""
+
+    task: Literal["voiceprint"] = "voiceprint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +223,17 @@ class CompactSpan:
 
 
 @dataclass(frozen=True, slots=True)
+class Identification:
+    """Who a speaker may be: `match` is a label of the known voices, None where none is near enough. `confidence` holds
+    each label's, 0 to 100; 0 throughout for a speaker without a voiceprint.
+    """
+
+    speaker: int
+    match: str | None
+    confidence: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What came of a request, as far as all tasks have it in common; `result.json` is the task's own class, as JSON."""
 
@@ -222,7 +250,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class SpeakerResult(Result):
-    """Everything an extraction or diarization found."""
+    """Everything an extraction, a diarization or an identification found."""
 
     overlap: OverlapPolicy
     speakers: tuple[SpeakerStats, ...]
@@ -233,6 +261,14 @@ class SpeakerResult(Result):
     compact_maps: dict[int, tuple[CompactSpan, ...]] = field(default_factory=dict)  # by speaker
     peaks: tuple[float, ...] = ()  # the waveform for a timeline: up to 2,000 maxima of |x|, evenly spaced
     voiceprints: tuple[Voiceprint | None, ...] = ()  # by speaker, where the request asked for them
+    identifications: tuple[Identification, ...] = ()  # by speaker, of an identification
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceprintResult(Result):
+    """What was learned of a voice."""
+
+    voiceprint: Voiceprint
 
 
 @dataclass(frozen=True, slots=True)

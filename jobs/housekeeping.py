@@ -66,7 +66,8 @@ def delete_output(job: Job) -> None:
     with transaction.atomic():
         media = Media.objects.select_for_update().filter(pk=job.media_id).first()
         job.tracks.all().delete()
-        Job.objects.filter(pk=job.pk).update(result=None, media=None)
+        options = {name: value for name, value in job.options.items() if name != "known"}  # people's voiceprints
+        Job.objects.filter(pk=job.pk).update(result=None, media=None, options=options)
         unused = media if media and not media.jobs.exists() else None
         if unused:
             unused.delete()

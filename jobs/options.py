@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from audio_engine import registry
 from audio_engine.errors import EngineError
+from audio_engine.formats import voiceprint_from_text
 from audio_engine.registry import AUTO
 from audio_engine.transcription.languages import LANGUAGES
 from audio_engine.types import (
     OVERLAP_POLICIES,
     DialogueRequest,
+    IdentificationRequest,
+    MediaLimits,
     OverlapPolicy,
     Request,
     SpeakerBounds,
     SpeakerRequest,
     TranscriptionRequest,
+    Voiceprint,
+    VoiceprintRequest,
 )
 
 from .errors import JobError
 
 MOST_SPEAKERS = 20
+MOST_KNOWN_VOICES = 50
+LONGEST_SAMPLE = 30.0  # seconds, of a voice
+TOLERANCE = 1.01  # decoding may find a little more than a file's packets tell
 OUTPUT_LIMITS = {"sample_rate": (8_000, 192_000), "bit_depth": (8, 32)}  # Hz, bits
 
 
@@ -55,10 +63,10 @@ class CountedOptions(JobOptions):
     max_speakers: int | None = None
 
     def __post_init__(self) -> None:
-        for field in ("num_speakers", "min_speakers", "max_speakers"):
-            count = getattr(self, field)
+        for name in ("num_speakers", "min_speakers", "max_speakers"):
+            count = getattr(self, name)
             if count is not None and not 1 <= count <= MOST_SPEAKERS:
-                raise _invalid(field, f"must be between 1 and {MOST_SPEAKERS}")
+                raise _invalid(name, f"must be between 1 and {MOST_SPEAKERS}")
         if self.num_speakers is not None and (self.min_speakers or self.max_speakers) is not None:
             raise _invalid("num_speakers", "cannot be given together with min_speakers or max_speakers")
         if self.min_speakers and self.max_speakers and self.min_speakers > self.max_speakers:
@@ -120,15 +128,58 @@ class TranscriptionOptions(CountedOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IdentificationOptions(CountedOptions):
+    known: dict[str, str] = field(default_factory=dict)  # voiceprints as text, by label
+    threshold: float = 0.0
+    exclusive_matching: bool = True
+
+    def __post_init__(self) -> None:
+        CountedOptions.__post_init__(self)
+        if not 1 <= len(self.known) <= MOST_KNOWN_VOICES:
+            raise _invalid("known", f"must name 1 to {MOST_KNOWN_VOICES} voices")
+        if not 0 <= self.threshold <= 100:
+            raise _invalid("threshold", "must be between 0 and 100")
+        self.voices()
+
+    def voices(self) -> dict[str, Voiceprint]:
+        """Raises JobError INVALID_OPTION for one that is no voiceprint."""
+        found = {}
+        for label, text in self.known.items():
+            try:
+                found[label] = voiceprint_from_text(text)
+            except ValueError as error:
+                raise _invalid("known", f"has no voiceprint of this server's making for {label!r}") from error
+        return found
+
+    def request(self, task: str, **common: Any) -> IdentificationRequest:
+        return IdentificationRequest(
+            task=task,  # type: ignore[arg-type]
+            engine=self.engine,
+            speakers=self.bounds,
+            known=self.voices(),
+            threshold=self.threshold,
+            exclusive=self.exclusive_matching,
+            **common,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceprintOptions(JobOptions):
+    def request(self, task: str, *, limits: MediaLimits, **common: Any) -> VoiceprintRequest:
+        limits = replace(limits, seconds=min(limits.seconds, LONGEST_SAMPLE * TOLERANCE))
+        return VoiceprintRequest(task=task, engine=self.engine, limits=limits, **common)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DialogueOptions(JobOptions):
     sample_rate: int | None = None  # Hz; both as in the recording where they are None
     bit_depth: int | None = None
 
     def __post_init__(self) -> None:
-        for field, (least, most) in OUTPUT_LIMITS.items():
-            value = getattr(self, field)
+        for name, (least, most) in OUTPUT_LIMITS.items():
+            value = getattr(self, name)
             if value is not None and not least <= value <= most:
-                raise _invalid(field, f"must be between {least} and {most}")
+                raise _invalid(name, f"must be between {least} and {most}")
 
     def request(self, task: str, **common: Any) -> DialogueRequest:
         return DialogueRequest(
@@ -139,6 +190,8 @@ class DialogueOptions(JobOptions):
 OPTIONS: dict[str, type[JobOptions]] = {
     "extraction": SpeakerOptions,
     "diarization": SpeakerOptions,
+    "identification": IdentificationOptions,
+    "voiceprint": VoiceprintOptions,
     "dialogue": DialogueOptions,
     "transcription": TranscriptionOptions,
 }
@@ -150,11 +203,11 @@ def asked_for(task: str, **options: Any) -> JobOptions:
     `auto` none that does the task.
     """
     kind = OPTIONS[task]
-    for name in options.keys() - {field.name for field in fields(kind)}:
+    for name in options.keys() - {option.name for option in fields(kind)}:
         raise _invalid(name, f"is no option of {task}")
     checked = kind(**options)
-    for field, (name, its_task) in checked.engines(task).items():
-        _check_engine(field, name, its_task)
+    for option, (name, its_task) in checked.engines(task).items():
+        _check_engine(option, name, its_task)
     return checked
 
 

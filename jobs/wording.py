@@ -29,6 +29,8 @@ STAGE_WORDS: dict[str, str] = {
 STAGES_OF: dict[str, tuple[str, ...]] = {
     "extraction": ("decode", "activity", "embedding", "clustering", "resegmentation", "tracks"),
     "diarization": ("decode", "activity", "embedding", "clustering", "resegmentation"),
+    "identification": ("decode", "activity", "embedding", "clustering", "resegmentation"),
+    "voiceprint": ("decode", "activity", "embedding"),
     "dialogue": ("decode", "activity", "embedding", "clustering", "resegmentation", "tracks"),
     "transcription": ("decode", "activity", "embedding", "clustering", "resegmentation", "transcription"),
 }

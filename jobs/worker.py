@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 NAME_VARIABLE = "WORKER_NAME"  # given by supervision, to know its workers' leases by
 RUNS_OF_ONE_ENGINE = 50
-LIMIT_TOLERANCE = 1.01  # the length was measured at the door; decoding may find a little more
 
 _engine = EngineProcess(
     ["--idle", str(settings.MODEL_IDLE_SECONDS)] if settings.MODEL_IDLE_SECONDS else [],
@@ -98,7 +97,7 @@ def _request(job: Job, source: Path, output: Path) -> Request:
         source=source,
         output=output,
         title=PurePath(job.name).stem,
-        limits=MediaLimits(seconds=settings.MAX_AUDIO_SECONDS * LIMIT_TOLERANCE),
+        limits=MediaLimits(seconds=settings.MAX_AUDIO_SECONDS * options.TOLERANCE),
     )
 
 

@@ -47,7 +47,14 @@ VARIABLES: dict[str, Variable] = {
     "SOLOIST_SIGNUP_CREDITS": Variable("int", 20_000, "Credits granted to a new account."),
     "SOLOIST_CREDITS_PER_SECOND": Variable(
         "json",
-        {"extraction": "5.5", "diarization": "5.5", "dialogue": "5.5", "transcription": "5.5"},
+        {
+            "extraction": "5.5",
+            "diarization": "5.5",
+            "identification": "5.5",
+            "voiceprint": "5.5",
+            "dialogue": "5.5",
+            "transcription": "5.5",
+        },
         "Price of one second of audio for each task, as JSON.",
     ),
     "SOLOIST_CREDITS_PER_USD": Variable(

@@ -221,8 +221,10 @@ SPECTACULAR_SETTINGS = {
     "WEBHOOKS": ["jobs.api.webhook_schema.EVENT"],
     "ENUM_NAME_OVERRIDES": {
         "StatusEnum": "jobs.api.render.STATUSES",
-        "PyannoteStatusEnum": "jobs.compat.pyannoteai.rendering.STATUSES",
         "JobTypeEnum": "audio_engine.types.TASKS",
+        "SpeakerJobTypeEnum": "audio_engine.types.SPEAKER_TASKS",
+        "BatchJobTypeEnum": "jobs.api.serializers.BATCH_TASKS",
+        "PyannoteStatusEnum": "jobs.compat.pyannoteai.rendering.STATUSES",
         "TimbrStatusEnum": "jobs.compat.timbr.requests.STATUSES",
         "TimbrJobTypeEnum": "jobs.compat.timbr.rendering.TYPES",
     },

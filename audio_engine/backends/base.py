@@ -51,7 +51,7 @@ class Backend(Protocol):
 class Diarizer(Backend, Protocol):
     """Tells who spoke when."""
 
-    tasks: ClassVar[tuple[Task, ...]] = (*SPEAKER_TASKS, "dialogue")
+    tasks: ClassVar[tuple[Task, ...]] = (*SPEAKER_TASKS, "identification", "voiceprint", "dialogue")
 
     @abstractmethod
     def diarize(self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress) -> Diarization:

@@ -80,6 +80,9 @@ class OptionsBody(Body):
     clean_background = s.BooleanField(required=False)
     compact = s.BooleanField(required=False)
     voiceprints = s.BooleanField(required=False)
+    known = s.DictField(child=s.CharField(), required=False, help_text="Voiceprints by label, of an identification.")
+    threshold = _number(required=False)
+    exclusive_matching = s.BooleanField(required=False)
     sample_rate = _whole("Hz; null for the recording's own.", required=False, allow_null=True)
     bit_depth = _whole("Null for the recording's own.", required=False, allow_null=True)
     language = _text("Of a transcription; empty to find it out.", required=False)
@@ -121,6 +124,10 @@ class SpeakerBody(Body):
     turns = _whole("How many times they speak.")
     mean_turn_seconds = _number()
     overlap_seconds = _number("Spoken while another spoke.")
+    match = _text("Of an identification: the known voice's label.", required=False, allow_null=True)
+    confidence = s.DictField(
+        child=s.IntegerField(), required=False, help_text="Of an identification: 0 to 100 for each known voice."
+    )
     voiceprint = VoiceprintBody(
         required=False, allow_null=True, help_text="Where `voiceprints` were asked for; null: too little was heard."
     )
@@ -168,6 +175,7 @@ class ResultBody(Body):
     overlaps = OverlapBody(
         many=True, required=False, help_text="Where several speak at once and `overlap` is `separate`."
     )
+    voiceprint = VoiceprintBody(required=False, help_text="Of a voiceprint's job.")
     speech_seconds = _number("In which at least one person speaks, of a dialogue separation.", required=False)
     engine = _text()
     models = s.ListField(child=s.CharField())

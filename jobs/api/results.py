@@ -58,23 +58,33 @@ def _speakers(job: Job, tracks: list[Track], links: Links) -> Body:
 
 def _speaker(job: Job, figures: Body, track: Track | None, links: Links) -> Body:
     audio = {"audio_path": track.file, "download_url": links[track.pk]} if track else {}
-    return {
-        "id": figures["speaker"],
-        "label": label(job, figures["speaker"]),
-        **audio,
-        "audio_stats": {name: figures[name] for name in ("rms_db", "peak", "loudness_lufs", "snr_db")},
-        "total_speaking_time": figures["talk_seconds"],
-        "talk_share": figures["talk_share"],
-        "turns": figures["turns"],
-        "mean_turn_seconds": figures["mean_turn_seconds"],
-        "overlap_seconds": figures["overlap_seconds"],
-    } | _voiceprint(job, figures["speaker"])
+    return (
+        {
+            "id": figures["speaker"],
+            "label": label(job, figures["speaker"]),
+            **audio,
+            "audio_stats": {name: figures[name] for name in ("rms_db", "peak", "loudness_lufs", "snr_db")},
+            "total_speaking_time": figures["talk_seconds"],
+            "talk_share": figures["talk_share"],
+            "turns": figures["turns"],
+            "mean_turn_seconds": figures["mean_turn_seconds"],
+            "overlap_seconds": figures["overlap_seconds"],
+        }
+        | _voiceprint(job, figures["speaker"])
+        | _identity(job, figures["speaker"])
+    )
 
 
 def _voiceprint(job: Job, speaker: int) -> Body:
     """Only where the job was asked for voiceprints."""
     voiceprints = (job.result or {}).get("voiceprints") or []
     return {"voiceprint": voiceprints[speaker]} if speaker < len(voiceprints) else {}
+
+
+def _identity(job: Job, speaker: int) -> Body:
+    """Only of an identification."""
+    found = (job.result or {}).get("identifications") or []
+    return {name: found[speaker][name] for name in ("match", "confidence")} if speaker < len(found) else {}
 
 
 def _turn(job: Job, turn: Body) -> Body:
@@ -110,6 +120,8 @@ def _transcript(job: Job, tracks: list[Track], links: Links) -> Body:
 PARTS: dict[str, Callable[[Job, list[Track], Links], Body]] = {
     "extraction": _speakers,
     "diarization": _speakers,
+    "identification": _speakers,
+    "voiceprint": lambda job, _tracks, _links: {"voiceprint": (job.result or {})["voiceprint"]},
     "dialogue": _dialogue,
     "transcription": _transcript,
 }

@@ -16,6 +16,7 @@ from .render import STATUSES
 MOST_JOBS_A_PAGE = 100
 LONGEST_WAIT = 60
 MOST_JOBS_A_BATCH = 100
+BATCH_TASKS = [task for task in TASKS if task != "identification"]  # which needs known voices
 
 
 def speaker_count(meaning: str) -> serializers.IntegerField:
@@ -114,7 +115,7 @@ class BatchItem(ExtractSerializer):
     diarizer = serializers.CharField(
         required=False, max_length=40, help_text="Of a transcription: the engine that tells the speakers."
     )
-    job_type = serializers.ChoiceField(TASKS, default="extraction")
+    job_type = serializers.ChoiceField(BATCH_TASKS, default="extraction")
     sample_rate = serializers.IntegerField(required=False, help_text="Hz, of a dialogue separation's files.")
     bit_depth = serializers.IntegerField(required=False, help_text="Of a dialogue separation's files.")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,8 +133,17 @@ def checked(fields: type[Serializer[Any]], given: Any) -> Body:
     serializer = fields(data=said)
     unknown = {name: ["There is no such option here."] for name in said.keys() - serializer.fields.keys()}
     if not serializer.is_valid() or unknown:
-        raise exceptions.ValidationError({**serializer.errors, **dict(sorted(unknown.items()))})
+        raise exceptions.ValidationError(dict(_flat(serializer.errors)) | dict(sorted(unknown.items())))
     return dict(serializer.validated_data)
+
+
+def _flat(errors: Mapping[Any, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Each list of messages by the dotted path of the member it is about, as `voices.0.label`."""
+    for name, told in errors.items():
+        if isinstance(told, Mapping):
+            yield from _flat(told, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", told
 
 
 # --- its jobs

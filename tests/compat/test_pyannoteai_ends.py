@@ -12,6 +12,8 @@ import pytest
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
+from audio_engine.formats import voiceprint_to_text
+from audio_engine.types import Voiceprint
 from jobs import housekeeping, lifecycle, signatures, webhooks
 from jobs.errors import JobError
 from jobs.models import Job, Media, WebhookDelivery
@@ -157,6 +159,15 @@ def test_a_failed_jobs_recording_goes_too_and_it_cannot_be_retried(api, keyed):
     assert not Media.objects.exists()
     with pytest.raises(JobError, match=r"The job's recording has been deleted\."):
         lifecycle.retry(Job.objects.get(pk=job.pk))
+
+
+def test_the_voices_that_were_known_go_too(api, keyed):
+    voice = voiceprint_to_text(Voiceprint("scripted 1", (0.6, 0.8)))
+    body = {"url": "media://tones.wav", "voiceprints": [{"label": "Sam", "voiceprint": voice}]}
+    job = lifecycle.cancel(Job.objects.get(uuid=api.send("post", "identify", body).json()["jobId"]))
+    age(job, hours=25)
+    housekeeping.tidy()
+    assert "known" not in Job.objects.get(pk=job.pk).options
 
 
 def test_it_can_be_kept_for_ever(api, keyed, tmp_path, settings):

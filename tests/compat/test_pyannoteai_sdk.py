@@ -39,10 +39,14 @@ def sdk(soloist: Soloist, key: str) -> Client:
 @pytest.fixture(scope="module")
 def beginning(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of the sample; both people speak in it."""
-    path = tmp_path_factory.mktemp("pyannote") / "beginning.wav"
-    with wave.open(str(sample)) as whole, wave.open(str(path), "wb") as part:
+    return cut(sample, tmp_path_factory.mktemp("pyannote") / "beginning.wav", 0, SECONDS)
+
+
+def cut(recording: Path, path: Path, start: float, end: float) -> Path:
+    with wave.open(str(recording)) as whole, wave.open(str(path), "wb") as part:
         part.setparams(whole.getparams())
-        part.writeframes(whole.readframes(int(SECONDS * whole.getframerate())))
+        whole.setpos(int(start * whole.getframerate()))
+        part.writeframes(whole.readframes(int((end - start) * whole.getframerate())))
     return path
 
 
@@ -61,6 +65,21 @@ def test_the_sdk_sends_a_file_and_gets_who_spoke_when(sdk, beginning):
     assert (output["confidence"]["resolution"], len(output["confidence"]["score"])) == (0.02, 500)
     ends = [0.0, *(turn["end"] for turn in output["exclusiveDiarization"])]
     assert all(turn["start"] >= end - 1e-6 for turn, end in zip(output["exclusiveDiarization"], ends, strict=False))
+
+
+def test_the_sdk_learns_voices_and_knows_them_again(sdk, sample, tmp_path):
+    spoken = {"Ann": (10.6, 14.4), "Bob": (22.0, 27.8)}
+    for name, (start, end) in spoken.items():
+        cut(sample, tmp_path / f"{name}.wav", start, end)
+    jobs = {name: sdk.voiceprint(sdk.upload(tmp_path / f"{name}.wav")) for name in spoken}
+    voices = {name: sdk.retrieve(job, every_seconds=1)["output"]["voiceprint"] for name, job in jobs.items()}
+    job = sdk.identify(sdk.upload(sample), voices, matching_threshold=50.0, exclusive_matching=True, num_speakers=2)
+    output = sdk.retrieve(job, every_seconds=1)["output"]
+    assert {found["match"] for found in output["voiceprints"]} == {"Ann", "Bob"}
+    assert all(found["confidence"][found["match"]] >= 50 for found in output["voiceprints"])
+    for name, (start, end) in spoken.items():
+        middle = (start + end) / 2
+        assert name in {turn["match"] for turn in output["identification"] if turn["start"] < middle < turn["end"]}
 
 
 def test_the_sdk_sends_a_file_by_a_name_of_its_users(sdk, key, beginning):

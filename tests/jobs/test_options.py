@@ -7,8 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from audio_engine.types import SpeakerBounds, SpeakerRequest
+from audio_engine.formats import voiceprint_to_text
+from audio_engine.types import (
+    IdentificationRequest,
+    MediaLimits,
+    SpeakerBounds,
+    SpeakerRequest,
+    Voiceprint,
+    VoiceprintRequest,
+)
 from jobs import options
+from jobs.errors import JobError
 
 
 @pytest.mark.parametrize("task", ["extraction", "diarization"])
@@ -31,3 +40,31 @@ def test_what_a_row_says_is_what_the_engine_is_asked_for():
         compact=True,
         voiceprints=True,
     )
+
+
+VOICE = Voiceprint("made-up 1", (0.5, -0.5))
+
+
+def test_an_identification_asks_for_its_known_voices():
+    row = options.asked_for("identification", known={"Ann": voiceprint_to_text(VOICE)}, threshold=50).to_json()
+    asked = options.stored("identification", row).request("identification", source=Path("in"), output=Path("out"))
+    assert asked == IdentificationRequest(Path("in"), Path("out"), known={"Ann": VOICE}, threshold=50)
+
+
+@pytest.mark.parametrize(
+    ("known", "more", "field"),
+    [({}, {}, "known"), ({"Ann": "x"}, {}, "known"), (None, {"threshold": -1}, "threshold")],
+)
+def test_an_identification_that_cannot_be_done_is_refused_by_name(known, more, field):
+    with pytest.raises(JobError) as refusal:
+        options.asked_for(
+            "identification", known={"Ann": voiceprint_to_text(VOICE)} if known is None else known, **more
+        )
+    assert (refusal.value.code, refusal.value.details["field"]) == ("INVALID_OPTION", field)
+
+
+def test_a_sample_of_a_voice_may_be_half_a_minute_long():
+    common = {"source": Path("in"), "output": Path("out")}
+    for most, expected in ((86_400.0, 30.3), (10.0, 10.0)):
+        asked = options.asked_for("voiceprint").request("voiceprint", limits=MediaLimits(seconds=most), **common)
+        assert asked == VoiceprintRequest(**common, limits=MediaLimits(seconds=expected))

@@ -13,6 +13,8 @@ MEMBERS = {
     "min_speakers": "minSpeakers",
     "max_speakers": "maxSpeakers",
     "engine": "model",
+    "known": "voiceprints",
+    "threshold": "matching.threshold",
 }
 OUR_WORDS = re.compile("|".join(name for name in MEMBERS if "_" in name))
 

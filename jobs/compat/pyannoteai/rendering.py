@@ -9,13 +9,14 @@ from uuid import UUID
 
 from django.core.files.storage import default_storage
 
-from audio_engine.formats import speaker_label
+from audio_engine.formats import speaker_label, voiceprint_to_text
+from audio_engine.types import Voiceprint
 from jobs.api.render import moment
 from jobs.compat.base import Body
 from jobs.models import Job, Track
 
 SURFACE = "pyannoteai"
-TASKS = ("diarization",)
+TASKS = ("diarization", "identification", "voiceprint")
 CREATED = "created"  # the answer to every request for work
 STATUS_WORDS: dict[str, str] = {
     Job.Status.PENDING: CREATED,
@@ -71,17 +72,42 @@ def webhook_body(job: Job, _event_id: UUID, confidence: bytes) -> Body:
 
 def output(job: Job, confidence: bytes) -> Body:
     """`confidence` is the file of that kind, empty where the engine wrote none."""
-    found, asked = job.result or {}, job.asked
+    found = job.result or {}
+    warnings = list(found["warnings"])
+    if job.task == "voiceprint":
+        told = {"voiceprint": voiceprint_to_text(Voiceprint(**found["voiceprint"]))}
+    else:
+        told = _diarization(found, job.asked, confidence, warnings)
+        if job.task == "identification":
+            told |= _identification(found, job.asked)
+    return told | ({"warning": " ".join(warnings)} if warnings else {})
+
+
+def _diarization(found: Body, asked: Body, confidence: bytes, warnings: list[str]) -> Body:
     of_each_turn = asked.get("turnLevelConfidence")
     told: Body = {"diarization": [_turn(turn, of_each_turn) for turn in found["turns"]]}
-    warnings = list(found["warnings"])
     if asked.get("exclusive"):
         told["exclusiveDiarization"] = [_turn(turn) for turn in found["exclusive"]]
     if asked.get("confidence") and confidence:
         told["confidence"] = json.loads(confidence)
     if (asked.get("confidence") and not confidence) or (of_each_turn and not _all_told(found["turns"])):
         warnings.append(NO_CONFIDENCE)
-    return told | ({"warning": " ".join(warnings)} if warnings else {})
+    return told
+
+
+def _identification(found: Body, asked: Body) -> Body:
+    """The same turns by the names of those who were known, and how like each speaker is to each known voice."""
+    matches = {who["speaker"]: who["match"] for who in found["identifications"]}
+    turns = []
+    for turn in found["turns"]:
+        told, match = _turn(turn, asked.get("turnLevelConfidence")), matches[turn["speaker"]]
+        named = {"speaker": match or told["speaker"], "diarizationSpeaker": told["speaker"], "match": match}
+        turns.append(told | named)
+    voiceprints = [
+        {"speaker": speaker_label(who["speaker"]), "match": who["match"], "confidence": who["confidence"]}
+        for who in found["identifications"]
+    ]
+    return {"identification": turns, "voiceprints": voiceprints}
 
 
 def _turn(turn: Body, with_confidence: Any = False) -> Body:

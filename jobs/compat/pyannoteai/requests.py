@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rest_framework import serializers as s
 
-from jobs.options import MOST_SPEAKERS
+from jobs.options import MOST_KNOWN_VOICES, MOST_SPEAKERS
 
 from .rendering import STATUSES
 
@@ -44,19 +45,47 @@ class WorkRequest(Request):
     webhookStatusOnly = _flag("Tell it no output.")
 
 
-class DiarizeRequest(WorkRequest):
+class SpeakersRequest(WorkRequest):
     numSpeakers = _speakers("Exactly so many people speak. Not with the two others.")
     minSpeakers = _speakers("At least so many people speak.")
     maxSpeakers = _speakers("At most so many people speak.")
     exclusive = _flag("Tell also `exclusiveDiarization`, without overlapping speech.")
     confidence = _flag("Tell also how sure the engine is of each 20 ms.")
     turnLevelConfidence = _flag("Tell also how sure the engine is of each turn.")
+
+
+class DiarizeRequest(SpeakersRequest):
     transcription = _flag("Only `false` can be honoured.")
 
     def validate_transcription(self, wanted: bool) -> bool:
         if wanted:
             raise s.ValidationError("Transcription is not available on this server.")
         return wanted
+
+
+class KnownVoice(Request):
+    label = s.RegexField(
+        re.compile("^(?!speaker_)", re.IGNORECASE),
+        max_length=100,
+        help_text="Does not begin with `SPEAKER_`.",
+        error_messages={"invalid": "A label cannot begin with SPEAKER_."},
+    )
+    voiceprint = s.CharField(max_length=20_000, help_text="The output of a voiceprint's job.")
+
+
+class Matching(Request):
+    exclusive = s.BooleanField(default=True, help_text="Nobody is two speakers.")
+    threshold = s.FloatField(default=0, min_value=0, max_value=100, help_text="Least confidence of a match.")
+
+
+class IdentifyRequest(SpeakersRequest):
+    voiceprints = s.ListField(child=KnownVoice(), min_length=1, max_length=MOST_KNOWN_VOICES)
+    matching = Matching(required=False)
+
+    def validate_voiceprints(self, voices: list[dict[str, str]]) -> list[dict[str, str]]:
+        if len({voice["label"] for voice in voices}) < len(voices):
+            raise s.ValidationError("Two voiceprints have the same label.")
+        return voices
 
 
 class ListQuery(Request):

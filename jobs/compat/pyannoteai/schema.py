@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers as s
 
 from .rendering import STATUSES
-from .requests import DiarizeRequest, ListQuery, MediaRequest, OldListQuery
+from .requests import DiarizeRequest, IdentifyRequest, ListQuery, MediaRequest, OldListQuery, WorkRequest
 
 Body = s.Serializer[Any]
 JOB_ID = "3c8a89a5-dcc6-4edb-a75d-ffd64739674d"
@@ -50,10 +50,25 @@ class PyannoteConfidenceBody(Body):
     resolution = s.FloatField(help_text="Seconds.")
 
 
+class PyannoteNamedTurnBody(PyannoteSureTurnBody):
+    speaker = s.CharField(help_text="The known voice's label where there is a match.")
+    diarizationSpeaker = s.CharField()
+    match = s.CharField(allow_null=True)
+
+
+class PyannoteMatchBody(Body):
+    speaker = s.CharField()
+    match = s.CharField(allow_null=True)
+    confidence = s.DictField(child=s.IntegerField(), help_text="0 to 100 for each label.")
+
+
 class PyannoteOutputBody(Body):
     diarization = PyannoteSureTurnBody(many=True, required=False)
     exclusiveDiarization = PyannoteTurnBody(many=True, required=False)
     confidence = PyannoteConfidenceBody(required=False)
+    identification = PyannoteNamedTurnBody(many=True, required=False, help_text="Of an identification.")
+    voiceprints = PyannoteMatchBody(many=True, required=False, help_text="Of an identification.")
+    voiceprint = s.CharField(required=False, help_text="Of a voiceprint's job; to be sent to `identify` as it is.")
     warning = s.CharField(required=False, help_text="Such as that the number of speakers could not be honoured.")
     error = s.CharField(required=False, help_text="Why a job failed.")
 
@@ -180,6 +195,27 @@ DIARIZE = _operation(
             "confidence": True,
         },
     ),
+)
+IDENTIFY = _operation(
+    "identify",
+    "Who spoke when, and which of the known voices they are",
+    CREATED,
+    *(400, 402),
+    **_json(
+        IdentifyRequest,
+        {
+            "url": "https://example.com/audio.wav",
+            "voiceprints": [{"label": "Sam", "voiceprint": "…"}, {"label": "Rick", "voiceprint": "…"}],
+            "matching": {"exclusive": True, "threshold": 50},
+        },
+    ),
+)
+VOICEPRINT = _operation(
+    "voiceprint",
+    "Learn a voice from a sample of up to 30 seconds in which nobody else speaks",
+    CREATED,
+    *(400, 402),
+    **_json(WorkRequest, {"url": "media://voices/sam.wav"}),
 )
 JOB = _operation(
     "job",

@@ -25,7 +25,7 @@ from jobs.options import asked_for
 
 from . import rendering, schema
 from .errors import View, envelope
-from .requests import DiarizeRequest, ListQuery, MediaRequest, OldListQuery
+from .requests import DiarizeRequest, IdentifyRequest, ListQuery, MediaRequest, OldListQuery, WorkRequest
 
 SCHEME = "media://"
 OPTIONS = {"numSpeakers": "num_speakers", "minSpeakers": "min_speakers", "maxSpeakers": "max_speakers"}
@@ -100,16 +100,40 @@ class Diarize(View):
         return start(request, "diarization", DiarizeRequest)
 
 
+class Identify(View):
+    @schema.IDENTIFY
+    def post(self, request: Request) -> Response:
+        return start(request, "identification", IdentifyRequest)
+
+
+class Voiceprint(View):
+    @schema.VOICEPRINT
+    def post(self, request: Request) -> Response:
+        return start(request, "voiceprint", WorkRequest)
+
+
 def start(request: Request, task: str, fields: type[Serializer[Any]]) -> Response:
     given = checked(fields, request.data)
     engine, warning = _engine(given.get("model", ""), task)
-    options = {ours: given[theirs] for theirs, ours in OPTIONS.items() if theirs in given}
+    options = {ours: given[theirs] for theirs, ours in OPTIONS.items() if theirs in given} | _known(given)
     more: dict[str, Any] = {
         "options": asked_for(task, **options, engine=engine),
         "surface": lifecycle.Surface(rendering.SURFACE, {name: True for name in ANSWERING if given.get(name)}),
         "webhook": _webhook(given.get("webhook", "")),
     }
     return Response(rendering.created(_queue(request.user, given["url"], task, **more), warning))
+
+
+def _known(given: Body) -> Body:
+    """What only an identification is asked for."""
+    if "voiceprints" not in given:
+        return {}
+    matching = given.get("matching", {"exclusive": True, "threshold": 0.0})
+    return {
+        "known": {voice["label"]: voice["voiceprint"] for voice in given["voiceprints"]},
+        "exclusive_matching": matching["exclusive"],
+        "threshold": matching["threshold"],
+    }
 
 
 def _queue(owner: User, url: str, task: str, **more: Any) -> Job:
