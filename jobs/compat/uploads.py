@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from shutil import copyfileobj
 from typing import Any
 
@@ -51,9 +54,16 @@ def read(token: str, view: str, *, seconds: int) -> tuple[User, dict[str, Any]]:
 
 def take(request: Request, owner: User, name: str, **columns: Any) -> Media:
     """Store the body of a request as a recording. Raises JobError."""
+    with received(request, owner) as local:
+        return ingest.take_upload(owner, local, name, **columns)
+
+
+@contextmanager
+def received(request: Request, owner: User) -> Iterator[Path]:
+    """The body of a request as a file, gone afterwards. Raises JobError."""
     ingest.check_room(owner, int(request.META.get("CONTENT_LENGTH") or 0))
     with files.scratch() as folder, files.disk_errors():
         local = folder / "upload"
         with local.open("wb") as out:
             copyfileobj(request._request, out, files.CHUNK)
-        return ingest.take_upload(owner, local, name, **columns)
+        yield local

@@ -247,7 +247,6 @@ def test_nulls_are_as_good_as_nothing(api, media):
         ("vad_min_speech_duration", "nan", "A valid number is required."),
         ("vad_min_silence_duration", -1, "Ensure this value is greater than or equal to 0."),
         ("detect_gender", True, "This server does not tell the gender of speakers."),
-        ("input_srt_file_id", str(uuid.uuid4()), "This server does not align subtitles."),
     ],
 )
 def test_a_diarization_that_cannot_be_done_is_refused_by_its_option(api, media, option, value, reason):
@@ -301,6 +300,44 @@ def test_words_can_be_left_out(api, able, media):
     assert list(wrong(answer)) == ["body.vad_min_speech_duration"]
     answer = api.send("post", DIARIZE, {"file_id": str(media.uuid), "language": "klingon"})
     assert list(wrong(answer)) == ["body.language"]
+
+
+# --- subtitles that are there already
+
+LINES = """1
+00:00:00,200 --> 00:00:00,900
+<i>Who wrote</i> this?
+
+2
+00:00:01,300 --> 00:00:02,400
+Lincoln.
+\x00Twice.
+"""
+
+
+def test_lines_that_are_there_are_given_speakers(api, bobs, media, recording):
+    srt_id, url = offered(api)
+    assert put(url, LINES.encode("utf-16")).status_code == 200
+    assert refusal(put(url, LINES.encode()))[0] == 412
+    job = ask(api, DIARIZE, media, input_srt_file_id=srt_id)
+    assert job.task == "diarization"
+    done = get(api, succeed(job, recording))
+    assert set(done["result"]) == {"timbr"}
+    cues = list(srt.parse(Client().get(done["result"]["timbr"]).content.decode()))
+    assert [(cue.start.total_seconds(), cue.end.total_seconds(), cue.content) for cue in cues] == [
+        (0.2, 0.9, "SPEAKER_00: <i>Who wrote</i> this?"),
+        (1.3, 2.4, "SPEAKER_01: Lincoln.\nTwice."),
+    ]
+    for program, ids in ((bobs, srt_id), (api, str(uuid.uuid4())), (api, "../../etc")):
+        answer = program.send("post", DIARIZE, {"file_id": str(media.uuid), "input_srt_file_id": ids})
+        assert refusal(answer) == (404, "File not found")
+    answer = api.send("post", DIARIZE, {"file_id": srt_id})
+    assert refusal(answer) == (404, "File not found")
+
+
+def test_a_text_that_is_no_subtitles_is_refused(api):
+    _, url = offered(api)
+    assert refusal(put(url, b"Who wrote this?\n" * 99))[0] == 400
 
 
 # --- jobs

@@ -54,6 +54,8 @@ def job(job: Job, request: Request) -> Body:
 
 def _result(job: Job, request: Request) -> dict[str, Any]:
     """Links that need no token."""
+    if "lines" in job.asked:
+        return {"timbr": subtitles.url(job, "lines", request)}
     if kinds := SUBTITLES.get(job.task):
         return {name: subtitles.url(job, kind, request) for name, kind in kinds.items()}
     files = {PurePath(track.name).stem: track for track in job.tracks.all() if track.kind == Track.Kind.AUDIO}

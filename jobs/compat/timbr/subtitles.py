@@ -12,8 +12,10 @@ from django.urls import reverse
 from rest_framework.request import Request
 
 from audio_engine.exports import SRT_MARKUP
-from audio_engine.formats import speaker_label
-from audio_engine.types import Turn
+from audio_engine.formats import result_from_json, speaker_label
+from audio_engine.transcription.attribution import attribute_lines
+from audio_engine.transcription.transcript import Sentence, Transcript
+from audio_engine.types import SpeakerResult, Turn
 from jobs import exports, transcripts
 from jobs.errors import JobError
 from jobs.models import Job
@@ -72,4 +74,12 @@ def sentences(job: Job) -> HttpResponse:
     return transcripts.written(job, replace(transcript, sentences=tuple(whole)), "srt", speaker_label, words=False)
 
 
-KINDS = {"speakers": speakers, "captions": captions, "sentences": sentences}
+def lines(job: Job) -> HttpResponse:
+    """Subtitles that were there before, each line with its speaker."""
+    result = result_from_json(job.result or {})
+    assert isinstance(result, SpeakerResult)
+    spoken = attribute_lines([Sentence(*line) for line in job.asked["lines"]], result.exclusive)
+    return transcripts.written(job, Transcript("", None, spoken), "srt", speaker_label, words=False)
+
+
+KINDS = {"speakers": speakers, "lines": lines, "captions": captions, "sentences": sentences}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import ValidationError
 
+from accounts.models import User
 from audio_engine import registry
 from audio_engine.transcription.languages import language_code
 from jobs import ingest, lifecycle
@@ -24,7 +26,7 @@ from jobs.errors import JobError
 from jobs.models import Job, Media, owned_by
 from jobs.options import asked_for
 
-from . import rendering, schema, subtitles
+from . import lines, rendering, schema, subtitles
 from .errors import View, envelope
 from .requests import TimbrDiarize, TimbrJobsQuery, TimbrSeparate, TimbrUpload
 
@@ -47,25 +49,34 @@ class Uploads(View):
     @schema.UPLOAD
     def post(self, request: Request) -> Response:
         name = checked(TimbrUpload, request.data).get("filename", "")
-        file_id = str(uuid.uuid4())
-        url = uploads.address(request, PUT, request.user, file_id=file_id, name=name)
-        return Response({"file_id": file_id, "upload_url": url, "expires_in": UPLOAD_SECONDS})
+        new = str(uuid.uuid4())
+        url = uploads.address(request, PUT, request.user, file_id=new, name=name)
+        return Response({"file_id": new, "upload_url": url, "expires_in": UPLOAD_SECONDS})
 
 
 class Upload(uploads.PutView, View):
-    """Good for one recording, since an id exists only once."""
+    """Good for one recording, or for subtitles, since an id exists only once."""
 
     @schema.PUT
     def put(self, request: Request, token: str) -> Response:
         owner, said = uploads.read(token, PUT, seconds=UPLOAD_SECONDS)
-        file_id = UUID(said["file_id"])
-        if request.headers.get(GENERATION, "0") != "0" or Media.objects.filter(uuid=file_id).exists():
+        sent_to = UUID(said["file_id"])
+        used = Media.objects.filter(uuid=sent_to).exists() or lines.kept(owner, sent_to)
+        if used or request.headers.get(GENERATION, "0") != "0":
             raise JobError("UPLOAD_USED")
-        try:
-            uploads.take(request, owner, said["name"], uuid=file_id)
-        except IntegrityError as error:  # another request was faster
-            raise JobError("UPLOAD_USED") from error
-        return Response({"file_id": str(file_id)})
+        with uploads.received(request, owner) as local:
+            if lines.are_lines(local):
+                lines.keep(owner, sent_to, local)
+            else:
+                store(owner, local, said["name"], sent_to)
+        return Response({"file_id": str(sent_to)})
+
+
+def store(owner: User, local: Path, name: str, sent_to: UUID) -> None:
+    try:
+        ingest.take_upload(owner, local, name, uuid=sent_to)
+    except IntegrityError as error:  # another request was faster
+        raise JobError("UPLOAD_USED") from error
 
 
 # --- work
@@ -85,8 +96,12 @@ class Diarize(View):
         given = checked(TimbrDiarize, request.data)
         refuse_unserved(given, DIARIZATION)
         options = {"num_speakers": given.get("num_speakers")}
+        if "input_srt_file_id" in given:
+            refuse_unserved(given, WITH_TEXT)
+            asked = {"lines": lines.of(request.user, file_id(given["input_srt_file_id"]))}
+            return queue(request, given, "diarization", options, asked)
         if transcribes(request.data):
-            refuse_unserved(given, TRANSCRIPTION)
+            refuse_unserved(given, WITH_TEXT)
             language = "" if given["language"] == "auto" else language_code(given["language"]) or given["language"]
             return queue(request, given, "transcription", options | {"language": language})
         asked = {"min_speech": given["vad_min_speech_duration"], "min_silence": given["vad_min_silence_duration"]}
@@ -113,10 +128,9 @@ DIARIZATION = {
     "vad_type": ("ten-vad", "This server's engine has its own voice activity detection; leave it out."),
     "vad_threshold": (0.5, "This server's engine has its own voice activity detection; leave it out."),
     "detect_gender": (False, "This server does not tell the gender of speakers."),
-    "input_srt_file_id": (None, "This server does not align subtitles."),
 }
-ONLY_TURNS = "It counts for speakers alone; say null as transcribe_model for that."
-TRANSCRIPTION = {"vad_min_speech_duration": (0.1, ONLY_TURNS), "vad_min_silence_duration": (0.1, ONLY_TURNS)}
+ONLY_TURNS = "It counts where subtitles tell the speakers alone; say null as transcribe_model for that."
+WITH_TEXT = {"vad_min_speech_duration": (0.1, ONLY_TURNS), "vad_min_silence_duration": (0.1, ONLY_TURNS)}
 
 
 def refuse_unserved(given: Body, served: Mapping[str, tuple[Any, str]]) -> None:
@@ -126,15 +140,18 @@ def refuse_unserved(given: Body, served: Mapping[str, tuple[Any, str]]) -> None:
 
 
 def queue(request: Request, given: Body, task: str, options: Body, asked: Body | None = None) -> Response:
-    try:
-        file_id = UUID(given["file_id"])
-    except ValueError as error:
-        raise JobError("MEDIA_NOT_FOUND") from error
     surface = lifecycle.Surface(SURFACE, asked or {})
     with transaction.atomic():
-        media = ingest.stored(request.user, file_id)
+        media = ingest.stored(request.user, file_id(given["file_id"]))
         job = lifecycle.submit(media, task, asked_for(task, **options), surface=surface)
     return Response(rendering.job(job, request))
+
+
+def file_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise JobError("MEDIA_NOT_FOUND") from error
 
 
 # --- jobs
