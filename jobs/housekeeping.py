@@ -15,8 +15,8 @@ from django.utils import timezone
 from accounts import idempotency
 from accounts.models import RequestCount
 
-from . import files, ingest, lifecycle
-from .models import Job, JobEvent, Media, WebhookDelivery
+from . import files, ingest, lifecycle, uploads
+from .models import Job, JobEvent, Media, Upload, WebhookDelivery
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ def tidy() -> None:
     delete_old_jobs()
     delete_old_outputs()
     delete_unused_media()
+    delete_expired_uploads()
     delete_lost_attempts()
     delete_unknown_folders()
     delete_progress()
@@ -82,6 +83,12 @@ def delete_unused_media() -> None:
         media.delete()
 
 
+def delete_expired_uploads() -> None:
+    """Those that never came to their end, and the traces of those that did."""
+    for upload in Upload.objects.filter(created_at__lt=timezone.now() - UNUSED_KEPT).iterator():
+        uploads.remove(upload)
+
+
 def delete_lost_attempts() -> None:
     """Files of attempts that did not finish a job, left by workers that were killed while they stored them."""
     recent = Job.objects.filter(status__in=Job.TERMINAL, finished_at__gt=timezone.now() - 2 * DAY, attempt__gt=0)
@@ -95,9 +102,10 @@ def delete_lost_attempts() -> None:
 
 def delete_unknown_folders() -> None:
     """Folders of the storage that no row knows, left where a process was killed between a file and its row."""
-    found = [*files.folders(PurePosixPath("media")), *files.folders(PurePosixPath("jobs"))]
+    found = [folder for kind in ("media", "jobs", "uploads") for folder in files.folders(PurePosixPath(kind))]
     known = {PurePosixPath(file).parent.name for file in Media.objects.values_list("file", flat=True)}
     known |= {str(uuid) for uuid in Job.objects.values_list("uuid", flat=True)}
+    known |= {str(uuid) for uuid in Upload.objects.values_list("uuid", flat=True)}
     for folder in found:
         if folder.name not in known and files.last_change(folder) < timezone.now() - DAY:
             files.delete_folder(folder)

@@ -19,7 +19,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Sum
+from django.db.models import F, Sum
 from django.utils import timezone
 
 from accounts.models import User
@@ -27,7 +27,7 @@ from audio_engine.types import MediaInfo
 
 from . import files, outbound, sites
 from .errors import ERRORS, JobError
-from .models import Media
+from .models import Media, Upload
 
 PROBE_SECONDS = 180  # a gigabyte of packets takes far less
 PROBE_MEMORY = 2 << 30  # bytes of address space, most of which is libraries
@@ -42,7 +42,9 @@ T = TypeVar("T")
 
 
 def take_upload(owner: User, local: Path, name: str, **columns: Any) -> Media:
-    """Store a recording that lies at `local`, under the user's own name for it. Raises JobError."""
+    """Store a recording that lies at `local`, under the user's own name for it. Raises JobError, and IntegrityError
+    where `columns` has the uuid of a recording that is here already.
+    """
     return _take(owner, local, name, **columns)
 
 
@@ -122,11 +124,17 @@ def stored(owner: User, uuid: UUID) -> Media:
 
 
 def check_room(owner: User, size: int) -> None:
-    """Raises JobError UPLOADS_FULL where the account's unused recordings would take too much room."""
+    """Raises JobError UPLOADS_FULL where the account's unused recordings, with those on their way, would take too much
+    room.
+    """
     unused = Media.objects.filter(owner=owner, jobs=None).aggregate(bytes=Sum("bytes"))["bytes"] or 0
-    limit = MOST_UNUSED_UPLOADS * settings.MAX_UPLOAD_BYTES
-    if unused + size > limit:
-        raise JobError("UPLOADS_FULL", details={"limit_bytes": limit, "used_bytes": unused})
+    open_uploads = Upload.objects.filter(
+        owner=owner, offset__lt=F("length"), created_at__gt=timezone.now() - UNUSED_LIFE
+    )
+    expected = open_uploads.aggregate(bytes=Sum("length"))["bytes"] or 0
+    limit = max(MOST_UNUSED_UPLOADS * settings.MAX_UPLOAD_BYTES, settings.MAX_RESUMABLE_BYTES)
+    if unused + expected + size > limit:
+        raise JobError("UPLOADS_FULL", details={"limit_bytes": limit, "used_bytes": unused + expected})
 
 
 def remove(owner: User, uuid: UUID) -> None:
@@ -165,19 +173,20 @@ def _take(owner: User, local: Path, name: str, **columns: Any) -> Media:
     with files.disk_errors():
         stored = files.store_media(local)
     try:
-        return Media.objects.create(
-            owner=owner,
-            file=stored,
-            name=display_name(name),
-            bytes=local.stat().st_size,
-            seconds=info.seconds,
-            container=info.container,
-            codec=info.codec,
-            sample_rate=info.sample_rate,
-            channels=info.channels,
-            **columns,
-        )
-    except IntegrityError:  # such as an id that another request was given meanwhile
+        with transaction.atomic():
+            return Media.objects.create(
+                owner=owner,
+                file=stored,
+                name=display_name(name),
+                bytes=local.stat().st_size,
+                seconds=info.seconds,
+                container=info.container,
+                codec=info.codec,
+                sample_rate=info.sample_rate,
+                channels=info.channels,
+                **columns,
+            )
+    except IntegrityError:
         files.delete(stored)
         raise
 

@@ -37,6 +37,40 @@ class Media(models.Model):
         return self.name
 
 
+class Upload(models.Model):
+    """A recording on its way in by parts. With its last byte it becomes the Media of the same uuid."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="uploads")
+    name = models.CharField(max_length=255)
+    metadata = models.TextField(blank=True)  # as its client sent it
+    length = models.BigIntegerField()
+    offset = models.BigIntegerField(default=0)  # bytes that are here
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.offset} of {self.length} bytes"
+
+    @property
+    def complete(self) -> bool:
+        return self.offset == self.length
+
+
+class UploadPart(models.Model):
+    """Bytes of an upload that are here, as a file of their own until they all are."""
+
+    upload = models.ForeignKey(Upload, models.CASCADE, related_name="parts")
+    offset = models.BigIntegerField()
+    file = models.CharField(max_length=200)  # name in the default storage, under uploads/<uuid>/
+
+    class Meta:
+        ordering = ["offset"]
+        constraints = [models.UniqueConstraint(fields=["upload", "offset"], name="one_part_an_offset")]
+
+    def __str__(self) -> str:
+        return self.file
+
+
 class Job(models.Model):
     """One run of the engine over one recording. Only lifecycle.py changes a status; a finished row never changes."""
 

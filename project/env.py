@@ -68,6 +68,7 @@ VARIABLES: dict[str, Variable] = {
         "int", 20, "Event streams and long waits of one account that a web process keeps open."
     ),
     "SOLOIST_MAX_UPLOAD_MB": Variable("int", 200, "Largest file that one plain upload may carry, in MB."),
+    "SOLOIST_MAX_RESUMABLE_MB": Variable("int", 1074, "Largest file that may be uploaded in parts, in MB."),
     "SOLOIST_MAX_AUDIO_SECONDS": Variable("int", 24 * 3600, "Longest recording, in seconds."),
     "SOLOIST_MAX_DOWNLOAD_MB": Variable("int", 1024, "Largest file fetched from a URL, in MB."),
     "SOLOIST_FETCH_TIMEOUT": Variable("int", 1800, "Seconds after which fetching a URL is given up."),

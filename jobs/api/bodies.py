@@ -224,6 +224,14 @@ class UploadBody(MediaBody):
     expires_at = s.DateTimeField(help_text="When it is removed, unless a job uses it.")
 
 
+class StartedUploadBody(Body):
+    id = s.UUIDField(help_text="Of the upload, and of the recording when all of it is here.")
+    name = _text()
+    length = _whole("Bytes.")
+    offset = _whole("Bytes that are here.")
+    expires_at = s.DateTimeField(help_text="When it is removed, unless a job uses it.")
+
+
 class ListBody(Body):
     items = JobItemBody(many=True)
     next_cursor = _text("For the next page; null on the last.", allow_null=True)

@@ -15,8 +15,10 @@ from django.utils.module_loading import import_string
 from django.views import defaults
 
 from jobs.errors import JobError
+from jobs.uploads import MOST_PART_BYTES
 
 from .requests import too_large
+from .uploads import PART_TYPE, part_too_large
 
 FORM_OVERHEAD = 100_000  # bytes that the fields and boundaries around a file may take
 # What tells an error under an address. Other vendors' surfaces stand above this module, so they are named, not
@@ -62,6 +64,9 @@ def check_length(request: HttpRequest) -> None:
     elif takes_bare_file(request):
         if length > settings.MAX_UPLOAD_BYTES:
             raise too_large()
+    elif request.content_type == PART_TYPE:
+        if length > MOST_PART_BYTES:
+            raise part_too_large()
     elif length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         raise JobError("FILE_TOO_LARGE", "The request is too large for one without a file.")
 

@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from audio_engine.exports import FORMATS
 from jobs.errors import ERRORS
 
-from .bodies import BatchBody, EstimateBody, ListBody, ProblemBody, ProblemTypeBody, UploadBody
+from .bodies import BatchBody, EstimateBody, ListBody, ProblemBody, ProblemTypeBody, StartedUploadBody, UploadBody
 from .schema import FORMS, KEY
 from .serializers import ArchiveQuery, BatchRequest, EstimateSerializer, ExportQuery, ListQuery, UploadRequest
 
@@ -20,8 +20,10 @@ EXAMPLES = {
     402: "INSUFFICIENT_CREDITS",
     404: "JOB_NOT_FOUND",
     409: "JOB_HAS_NO_RESULT",
+    412: "TUS_VERSION",
     413: "FILE_TOO_LARGE",
     422: "INVALID_OPTION",
+    460: "CHECKSUM_MISMATCH",
 }
 PLAIN = {
     401: ("Unauthorized", "UNAUTHORIZED", "Invalid API key"),
@@ -111,6 +113,53 @@ DISCARD = extend_schema(
     tags=["Jobs"],
     responses={204: OpenApiResponse(description="Gone")}
     | {key: its for key, its in answers(UploadBody, 404, 409).items() if key[0] != 200},
+)
+TUS = OpenApiParameter(
+    "Tus-Resumable", str, OpenApiParameter.HEADER, required=True, enum=["1.0.0"], description="The protocol's version."
+)
+START_UPLOAD = extend_schema(
+    operation_id="start_upload",
+    summary="Begin to upload a recording by parts, as tus 1.0.0 has it",
+    description="`Location` says where its parts go. OPTIONS tells what the server can do.",
+    tags=["Jobs"],
+    parameters=[
+        TUS,
+        OpenApiParameter("Upload-Length", int, OpenApiParameter.HEADER, required=True, description="Bytes in all."),
+        OpenApiParameter(
+            "Upload-Metadata",
+            str,
+            OpenApiParameter.HEADER,
+            description="`filename` and its value in Base64, and others.",
+        ),
+        KEY,
+    ],
+    request=None,
+    responses={(201, "application/json"): StartedUploadBody}
+    | {key: its for key, its in answers(UploadBody, 400, 409, 412, 413, 422).items() if key[0] != 200},
+)
+SEND_PART = extend_schema(
+    operation_id="send_part",
+    summary="Send the next bytes, at most 8 MiB; HEAD says from where",
+    description="With the last byte the upload is the recording of the same id, which jobs take as `media`.",
+    tags=["Jobs"],
+    parameters=[
+        TUS,
+        OpenApiParameter("Upload-Offset", int, OpenApiParameter.HEADER, required=True, description="Bytes before."),
+        OpenApiParameter(
+            "Upload-Checksum", str, OpenApiParameter.HEADER, description="`sha1`, `sha256` or `md5`, and it in Base64."
+        ),
+    ],
+    request={"application/offset+octet-stream": OpenApiTypes.BINARY},
+    responses={204: OpenApiResponse(description="They are here; `Upload-Offset` says how many in all.")}
+    | {key: its for key, its in answers(UploadBody, 400, 404, 409, 412, 413, 415, 460).items() if key[0] != 200},
+)
+CANCEL_UPLOAD = extend_schema(
+    operation_id="cancel_upload",
+    summary="Remove an upload, or the recording that it became while no job uses it",
+    tags=["Jobs"],
+    parameters=[TUS],
+    responses={204: OpenApiResponse(description="Gone")}
+    | {key: its for key, its in answers(UploadBody, 404, 409, 412).items() if key[0] != 200},
 )
 ESTIMATE = extend_schema(
     operation_id="estimate_job",

@@ -30,6 +30,7 @@ class DiarizeSerializer(serializers.Serializer[Any]):
         max_length=2000,
         help_text="Instead of a file: an http(s) link to one on a public server, or to its page on an allowed site.",
     )
+    media = serializers.UUIDField(required=False, help_text="Instead: the `id` of a stored recording.")
     webhook_url = serializers.CharField(
         required=False, max_length=2000, help_text="Told how this job ends, besides the account's webhook endpoints."
     )
@@ -107,7 +108,6 @@ class BatchItem(ExtractSerializer):
     """Each as in a request for one job; a recording is named instead of sent."""
 
     file = None
-    media = serializers.UUIDField(required=False, help_text="Instead of a `url`: the `id` of a stored recording.")
     language = serializers.CharField(required=False, max_length=20, help_text="Of a transcription, such as `en`.")
     speaker_labels = serializers.BooleanField(
         required=False, help_text="Of a transcription: whether it says who speaks."

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile
@@ -38,12 +39,12 @@ SUPPORTED_EXTENSIONS = [
 ]
 
 
-ADDRESSES = ("file", "url", "webhook_url")
+ADDRESSES = ("file", "url", "media", "webhook_url")
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A file or a URL, never both, and what is wanted of it."""
+    """A file, a URL or a stored recording, only one of them, and what is wanted of it."""
 
     owner: User
     task: str
@@ -51,12 +52,14 @@ class Submission:
     upload: TemporaryUploadedFile | None
     url: str
     webhook: webhooks.JobWebhook | None
+    media: UUID | None = None
 
     def parameters(self) -> dict[str, Any]:
         """What makes a repetition the same request."""
         webhook_url = self.webhook.url if self.webhook else ""
         file = digest(self.upload) if self.upload else ""
-        return {"options": self.options.to_json(), "url": self.url, "file": file, "webhook_url": webhook_url}
+        source = {"url": self.url, "file": file, "media": str(self.media or "")}
+        return {"options": self.options.to_json(), **source, "webhook_url": webhook_url}
 
 
 def digest(upload: TemporaryUploadedFile) -> str:
@@ -88,10 +91,10 @@ def accept(request: Request, wanted: Submission, told: Callable[[Job], render.Bo
 
 def read(request: Request, task: str, fields: type[DiarizeSerializer]) -> Submission:
     given = merged(request)
-    upload, url = sent_file(request), given.get("url")
-    if upload and url:
+    upload, url, media = sent_file(request), given.get("url"), given.get("media")
+    if sum(map(bool, (upload, url, media))) > 1:
         raise JobError("CONFLICTING_INPUT")
-    if not upload and not url:
+    if not upload and not url and not media:
         raise nothing_sent(given)
     checked = fields(data=given)
     checked.is_valid(raise_exception=True)
@@ -106,6 +109,7 @@ def read(request: Request, task: str, fields: type[DiarizeSerializer]) -> Submis
         upload,
         checked.validated_data.get("url", ""),
         webhooks.for_job(webhook_url) if webhook_url else None,
+        checked.validated_data.get("media"),
     )
 
 
@@ -132,6 +136,9 @@ def take(owner: User, upload: TemporaryUploadedFile) -> Media:
 
 
 def queue(wanted: Submission, media: Media | None) -> Job:
+    """To be called in a transaction, before whose end nobody can remove a stored recording."""
+    if wanted.media:
+        media = ingest.stored(wanted.owner, wanted.media)
     if media:
         return lifecycle.submit(media, wanted.task, wanted.options, webhook=wanted.webhook)
     name = ingest.name_of(wanted.url)

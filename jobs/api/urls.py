@@ -13,6 +13,7 @@ from . import (
     problems,
     speaker,
     transcription,
+    uploads,
     wallet,
     webhooks,
 )
@@ -34,6 +35,8 @@ urlpatterns = [
     path("transcription/jobs/<int:job_id>/transcript", transcription.Transcript.as_view(), name="api-transcript"),
     path("media", media.Uploads.as_view(), name="api-media"),
     path("media/<uuid:media>", media.Upload.as_view(), name="api-medium"),
+    path("uploads", uploads.Uploads.as_view(), name="api-uploads"),
+    path("uploads/<uuid:upload>", uploads.UploadDetail.as_view(), name="api-upload"),
     path("jobs", listing.Listing.as_view(), name="api-list"),
     path("jobs/batch", batch.Batch.as_view(), name="api-batch"),
     path("jobs/archive", batch.Archive.as_view(), name="api-archive"),

@@ -30,6 +30,7 @@ class SubmitForm(forms.Form):
     token = forms.UUIDField(required=False, initial=uuid4, widget=forms.HiddenInput)
     file = forms.FileField(required=False, allow_empty_file=True, max_length=1000)
     url = forms.CharField(label="Link", required=False, max_length=2000)
+    media = forms.UUIDField(required=False)  # of a recording that came in by parts
     task = forms.ChoiceField(label="Wanted", choices=TASK_CHOICES, required=False, initial="extraction")
     num_speakers = _count("Exactly")
     min_speakers = _count("At least")

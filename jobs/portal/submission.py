@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
@@ -56,10 +57,13 @@ def _submit(owner: User, form: SubmitForm) -> Job:
     if not form.is_valid():
         raise JobError("INVALID_OPTION", " ".join(message for errors in form.errors.values() for message in errors))
     file, url = form.cleaned_data["file"], form.cleaned_data["url"].strip()
-    if file and url:
+    media = form.cleaned_data["media"]
+    if sum(map(bool, (file, url, media))) > 1:
         raise JobError("CONFLICTING_INPUT")
     if file:
         return _submit_file(owner, file, form)
+    if media:
+        return _submit_stored(owner, media, form)
     if url:
         return _submit_url(owner, url, form)
     raise JobError("MISSING_INPUT")
@@ -84,6 +88,13 @@ def _submit_file(owner: User, upload: UploadedFile, form: SubmitForm) -> Job:
     if job.media_id != media.pk:
         ingest.discard(media)
     return job
+
+
+def _submit_stored(owner: User, uuid: UUID, form: SubmitForm) -> Job:
+    def queue() -> Job:
+        return lifecycle.submit(ingest.stored(owner, uuid), form.task_name, form.cleaned_data["options"])
+
+    return _once(owner, form, str(uuid), queue)
 
 
 def _submit_url(owner: User, url: str, form: SubmitForm) -> Job:

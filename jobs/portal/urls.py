@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 from django.urls import path
+from rest_framework.authentication import SessionAuthentication
+
+from jobs.api import uploads
 
 from . import submission, views, webhooks
+
+IN_SESSION = {"authentication_classes": (SessionAuthentication,), "address": "job-upload", "schema": None}
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -10,6 +15,8 @@ urlpatterns = [
     path("demonstration/recording", views.demonstration_recording, name="demonstration-recording"),
     path("jobs", views.jobs, name="jobs"),
     path("jobs/submit", submission.submit, name="job-submit"),
+    path("jobs/uploads", uploads.Uploads.as_view(**IN_SESSION), name="job-uploads"),
+    path("jobs/uploads/<uuid:upload>", uploads.UploadDetail.as_view(**IN_SESSION), name="job-upload"),
     path("jobs/price", submission.price, name="price"),
     path("jobs/<uuid:job>", views.job, name="job"),
     path("jobs/<uuid:job>/row", views.row, name="job-row"),

@@ -23,6 +23,7 @@ from audio_engine.types import TURN_TASKS
 from jobs import archive, downloads, exports, lifecycle, ranges, transcripts
 from jobs.errors import JobError
 from jobs.models import Job, JobEvent, Track, owned_by
+from jobs.uploads import MOST_PART_BYTES
 from jobs.wording import state_words, steps, time_left
 
 from . import demonstration, figures
@@ -88,7 +89,8 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "page": Paginator(found, JOBS_A_PAGE).get_page(request.GET.get("page")),
         "any": owned_by(request.user).exists(),
         "rates": settings.CREDITS_PER_SECOND,
-        "most_bytes": settings.MAX_UPLOAD_BYTES,
+        "most_bytes": max(settings.MAX_UPLOAD_BYTES, settings.MAX_RESUMABLE_BYTES),
+        "part_bytes": MOST_PART_BYTES,
     }
     return render(request, "portal/jobs.html", context)
 

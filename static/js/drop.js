@@ -2,6 +2,7 @@
 
 import { addRow } from "./list.js";
 import { droppedFiles, isMedia, lengthOf } from "./picking.js";
+import { sendInParts } from "./parts.js";
 import { clock } from "./player-view.js";
 import { queueRow, size } from "./queue-row.js";
 import { send } from "./upload.js";
@@ -9,6 +10,7 @@ import { send } from "./upload.js";
 const form = document.getElementById("drop");
 const [list, start, total, go, clear] = ["queue", "start", "total", "go", "clear"].map((id) => document.getElementById(id));
 const OPTIONS = ["task", "engine", "num_speakers", "min_speakers", "max_speakers", "overlap", "clean_background", "compact"];
+const PLAIN_PARTS = 2; // a file of so many parts goes in one request
 const queue = new Set();
 let sending = false;
 
@@ -118,23 +120,33 @@ async function sendOne(item) {
     if (input.type !== "checkbox") fields.set(name, input.value);
     else if (input.checked) fields.set(name, "on");
   }
-  if (item.file) fields.set("file", item.file, item.file.name);
-  else fields.set("url", item.url);
+  const progress = (fraction) => {
+    item.view.sending(fraction);
+    item.view.note(fraction < 1 ? `Uploading, ${Math.round(fraction * 100)} %` : "Checking the recording");
+  };
   item.view.note(item.file ? "Uploading" : "Sending");
   item.view.sending(0);
   try {
-    addRow(
-      await send(form.action, fields, (fraction) => {
-        item.view.sending(fraction);
-        item.view.note(fraction < 1 ? `Uploading, ${Math.round(fraction * 100)} %` : "Checking the recording");
-      }),
-    );
+    if (item.file && isLarge(item.file)) fields.set("media", await storeInParts(item.file, progress));
+    else if (item.file) fields.set("file", item.file, item.file.name);
+    else fields.set("url", item.url);
+    addRow(await send(form.action, fields, fields.has("media") ? () => {} : progress));
     queue.delete(item);
     item.view.row.remove();
     await showCosts();
   } catch (failure) {
     refuse(item, failure.message);
   }
+}
+
+function isLarge(file) {
+  return file.size > PLAIN_PARTS * Number(form.dataset.partBytes);
+}
+
+function storeInParts(file, progress) {
+  const { uploads: address, partBytes } = form.dataset;
+  const token = form.elements.csrfmiddlewaretoken.value;
+  return sendInParts(file, { address, partBytes: Number(partBytes), token }, progress);
 }
 
 // --- what the user does

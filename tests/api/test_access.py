@@ -9,8 +9,8 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import APIKey
-from jobs import lifecycle, webhooks
-from jobs.models import Job, Media, WebhookDelivery
+from jobs import lifecycle, uploads, webhooks
+from jobs.models import Job, Media, Upload, WebhookDelivery
 from jobs.options import TranscriptionOptions
 from tests.api.programs import Program
 
@@ -47,6 +47,9 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/transcription/jobs/{job_id}/transcript", "get"): (OWN, 409),
     ("/api/v1/media", "post"): (EVERYBODYS, 400),
     ("/api/v1/media/{media}", "delete"): (OWN, 409),
+    ("/api/v1/uploads", "post"): (EVERYBODYS, 400),
+    ("/api/v1/uploads/{upload}", "patch"): (OWN, 415),
+    ("/api/v1/uploads/{upload}", "delete"): (OWN, 204),
     ("/api/v1/jobs", "get"): (EVERYBODYS, 200),
     ("/api/v1/jobs/batch", "post"): (EVERYBODYS, 422),
     ("/api/v1/jobs/estimate", "post"): (EVERYBODYS, 400),
@@ -106,6 +109,7 @@ def job(queued):
     lifecycle.cancel(lifecycle.submit(queued.media, "transcription", TranscriptionOptions()))
     webhooks.create(queued.owner, "https://example.org/hook", ["job.cancelled"])
     APIKey.issue(queued.owner, "laptop")
+    uploads.create(queued.owner, 1000, "talk.wav", "")
     return lifecycle.cancel(queued)
 
 
@@ -116,8 +120,9 @@ def attempt(program: Program, path: str, method: str, number: int) -> int:
         number = Job.objects.get(task="transcription").number
     ids = {"job_id": number, "endpoint": delivery.endpoint.uuid, "delivery": delivery.uuid, "code": "JOB_NOT_FOUND"}
     ids["media"], ids["key_id"] = Media.objects.get().uuid, APIKey.objects.get(name="laptop").pk
+    ids["upload"] = Upload.objects.get().uuid
     address = (path.removeprefix("/api/v1/") + QUERIES.get(path, "")).format(**ids)
-    return program.send(method, address, body).status_code
+    return program.send(method, address, body, headers={"Tus-Resumable": "1.0.0"}).status_code
 
 
 def test_every_route_is_listed():

@@ -61,7 +61,7 @@ def test_what_is_no_recording_is_not_stored(api):
 
 
 def test_recordings_without_a_job_may_not_fill_the_disk(api, recording, media, monkeypatch, settings):
-    settings.MAX_UPLOAD_BYTES = 100_000
+    settings.MAX_UPLOAD_BYTES = settings.MAX_RESUMABLE_BYTES = 100_000
     monkeypatch.setattr(ingest, "MOST_UNUSED_UPLOADS", 1)
     told = problem(store(api, recording))
     assert (told["status"], told["code"]) == (413, "UPLOADS_FULL")

@@ -75,6 +75,12 @@ def test_many_jobs(run):
     assert (folder / "recordings.zip").read_bytes().startswith(b"PK")
 
 
+def test_large_recordings(run):
+    told, folder = run("Large recordings")
+    assert '"length":96044,"offset":0' in (folder / "upload.json").read_text()
+    assert '"filename":"meeting.mp3"' in told
+
+
 def test_credits(run):
     told, _ = run("Credits")
     assert '"seconds":754.2,"exact":true,"credits":4149' in told

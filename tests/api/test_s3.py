@@ -92,3 +92,21 @@ def test_too_few_credits_leave_nothing_in_the_bucket(bucket, alice, charlie, upl
     ledger.adjust(alice, -1_000_000, reason="Spent", actor=charlie)
     assert upload().status_code == 402
     assert list(bucket.objects.all()) == []
+
+
+def test_parts_of_an_upload_wait_in_the_bucket(api, bucket, recording):
+    whole = recording.read_bytes()
+    tus = {"Tus-Resumable": "1.0.0"}
+    address = api.post("/api/v1/uploads", headers={**tus, "Upload-Length": str(len(whole))})["Location"]
+
+    def send(offset: int, part: bytes) -> int:
+        headers = {**tus, "Upload-Offset": str(offset)}
+        kind = "application/offset+octet-stream"
+        return api.generic("PATCH", address, part, content_type=kind, headers=headers).status_code
+
+    assert send(0, whole[:50_000]) == 204
+    [part] = bucket.objects.all()
+    assert (part.key.startswith("uploads/"), part.get()["Body"].read()) == (True, whole[:50_000])
+    assert send(50_000, whole[50_000:]) == 204
+    [stored] = bucket.objects.all()
+    assert (stored.key.startswith("media/"), stored.get()["Body"].read()) == (True, whole)

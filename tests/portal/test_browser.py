@@ -16,7 +16,7 @@ import pytest
 from tests import processes
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, Route
 
     from tests.serving import Soloist
 
@@ -227,6 +227,36 @@ def test_wrong_files_are_refused_before_and_after_sending(page: Page, soloist: S
     page.wait_for_selector("#queue >> text=Nothing was charged.")
     assert page.inner_text(".balance") == "20,000 credits"
     assert page.locator("#jobs li").count() == 0
+
+
+def test_a_large_recording_comes_in_by_parts_and_goes_on_after_a_cut(
+    page: Page, soloist: Soloist, tmp_path: Path
+) -> None:
+    large = tmp_path / "large.wav"
+    with wave.open(str(large), "wb") as out:
+        out.setparams((2, 2, 48_000, 0, "NONE", ""))
+        out.writeframes(bytes(20_000_000))
+    parts: list[tuple[str, str]] = []
+
+    def pass_on(route: Route) -> None:
+        parts.append((route.request.method, route.request.headers.get("upload-offset", "")))
+        if parts.count(("PATCH", str(8 << 20))) == 1 and parts[-1][0] == "PATCH":
+            route.abort()
+        else:
+            route.continue_()
+
+    sign_up(page, soloist, "larry@example.org")
+    page.route("**/jobs/uploads/*", pass_on)
+    page.set_input_files("#pick-files", large)
+    page.click("#go")
+    page.wait_for_selector("#jobs .name >> text=large.wav")
+    assert parts == [
+        ("PATCH", "0"),
+        ("PATCH", str(8 << 20)),
+        ("HEAD", ""),
+        ("PATCH", str(8 << 20)),
+        ("PATCH", str(16 << 20)),
+    ]
 
 
 def test_everything_fits_a_phone_and_the_dark(browser: Browser, soloist: Soloist, tmp_path: Path) -> None:
