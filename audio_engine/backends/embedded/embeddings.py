@@ -93,8 +93,8 @@ def embed(
         return last
 
     for done in ordered(encode_block, block_ranges(2 * len(speech), BATCH * GRID)):
+        release_pages(vectors)
         report(done / len(centres))
-    release_pages(vectors)
     return Windows(centres, alone, vectors)
 
 
