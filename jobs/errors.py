@@ -37,6 +37,7 @@ ERRORS: dict[str, ErrorKind] = {
     "JOB_HAS_NO_RESULT": ErrorKind(409, "The job has no result; only one that succeeded has."),
     "JOB_HAS_NO_TURNS": ErrorKind(409, "This job does not tell who spoke when, so there is nothing to export."),
     "JOB_HAS_NO_TRANSCRIPT": ErrorKind(409, "This job does not tell what was said; only a transcription does."),
+    "VERSION_NOT_FOUND": ErrorKind(404, "The transcript has no such version."),
     "TOO_MANY_STREAMS": ErrorKind(429, "Too many event streams and waits are open; close one first."),
     "IDEMPOTENCY_KEY_REUSED": ErrorKind(422, "This Idempotency-Key was used for another request."),
     "IDEMPOTENCY_KEY_IN_USE": ErrorKind(409, "A request with this Idempotency-Key is still running."),

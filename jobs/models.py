@@ -206,6 +206,24 @@ class Track(models.Model):
         return PurePosixPath(self.file).name
 
 
+class TranscriptVersion(models.Model):
+    """A transcript as somebody corrected it. The engine's own is version 1 and has no row."""
+
+    job = models.ForeignKey(Job, models.CASCADE, related_name="transcript_versions")
+    number = models.PositiveIntegerField()
+    file = models.CharField(max_length=200)  # name in the default storage
+    notes = models.TextField(blank=True)
+    changes = models.PositiveIntegerField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["job", "number"]
+        constraints = [models.UniqueConstraint(fields=["job", "number"], name="one_row_a_transcript_version")]
+
+    def __str__(self) -> str:
+        return f"Version {self.number}"
+
+
 class SigningSecret(models.Model):
     """Signs webhooks. The secret is made from the server's own (signatures.py), so no copy of the database has it."""
 

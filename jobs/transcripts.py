@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import PurePath
 
 from django.core.files.storage import default_storage
+from django.db.models import Max
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 
@@ -16,16 +17,30 @@ from audio_engine.transcription.writing import TRANSCRIPT_FORMATS
 from .errors import JobError
 from .models import Job, Track
 
+FIRST = 1  # the version that the engine made
 
-def read(job: Job) -> Transcript:
-    """Raises JobError JOB_HAS_NO_RESULT, JOB_HAS_NO_TRANSCRIPT, FILE_NOT_FOUND."""
+
+def latest(job: Job) -> int:
+    """The number of the version that counts."""
+    return job.transcript_versions.aggregate(latest=Max("number"))["latest"] or FIRST
+
+
+def read(job: Job, version: int | None = None) -> Transcript:
+    """A version of the transcript, the latest if None.
+
+    Raises JobError JOB_HAS_NO_RESULT, JOB_HAS_NO_TRANSCRIPT, VERSION_NOT_FOUND, FILE_NOT_FOUND.
+    """
     if job.result is None:
         raise JobError("JOB_HAS_NO_RESULT")
     track = job.tracks.filter(kind=Track.Kind.TRANSCRIPT).first()
     if track is None:
         raise JobError("JOB_HAS_NO_TRANSCRIPT")
+    number = latest(job) if version is None else version
+    kept = None if number == FIRST else job.transcript_versions.filter(number=number).first()
+    if kept is None and number != FIRST:
+        raise JobError("VERSION_NOT_FOUND")
     try:
-        with default_storage.open(track.file, "rb") as file:
+        with default_storage.open(kept.file if kept else track.file, "rb") as file:
             return transcript_from_json(json.load(file))
     except FileNotFoundError as error:
         raise JobError("FILE_NOT_FOUND") from error
@@ -36,9 +51,11 @@ def names(job: Job, name_of: Callable[[int], str]) -> Callable[[int], str] | Non
     return name_of if job.options.get("speaker_labels", True) else None
 
 
-def response(job: Job, format: str, name_of: Callable[[int], str], *, words: bool) -> HttpResponse:
+def response(
+    job: Job, format: str, name_of: Callable[[int], str], *, words: bool, version: int | None = None
+) -> HttpResponse:
     """The transcript in the format of that name. `words`: a caption for each word. Raises JobError as `read` does."""
-    return written(job, read(job), format, name_of, words=words)
+    return written(job, read(job, version), format, name_of, words=words)
 
 
 def written(

@@ -15,7 +15,7 @@ from accounts import idempotency
 from audio_engine.transcription.transcript import Sentence
 from audio_engine.transcription.writing import plain
 from audio_engine.types import Task
-from jobs import lifecycle, outbound, transcripts, webhooks
+from jobs import lifecycle, outbound, revisions, transcripts, webhooks
 from jobs.errors import JobError
 from jobs.models import Job, owned_by
 from jobs.options import asked_for
@@ -25,7 +25,7 @@ from . import transcription_schema as schema
 from .requests import merged
 from .speaker import own_job, pause
 from .submission import Submission, accept, sent_file
-from .transcription_schema import TranscribeSerializer, TranscriptionsQuery, TranscriptQuery
+from .transcription_schema import EditSerializer, TranscribeSerializer, TranscriptionsQuery, TranscriptQuery
 
 TASK: Task = "transcription"
 # AudioPod's names for the parts of ours; what else it offers changes nothing here, where all of it is always told.
@@ -102,12 +102,48 @@ class Transcript(APIView):
     def get(self, request: Request, job_id: int) -> HttpResponse:
         query = TranscriptQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        format, words = query.validated_data["format"], query.validated_data["words"]
+        format, version = query.validated_data["format"], query.validated_data.get("version")
         job = own_job(request.user, job_id, (TASK,))
         if format == "json":
-            return JsonResponse(_transcript(job))
-        answer = transcripts.response(job, format, partial(results.label, job), words=words)
+            return JsonResponse(_transcript(job, version))
+        words = query.validated_data["words"]
+        answer = transcripts.response(job, format, partial(results.label, job), words=words, version=version)
         return answer if _takes_text(request, answer) else JsonResponse(answer.content.decode(), safe=False)
+
+
+class Edit(APIView):
+    @schema.EDIT
+    def get(self, request: Request, job_id: int) -> Response:
+        job = own_job(request.user, job_id, (TASK,))
+        segments = _transcript(job)["segments"]
+        return Response({"job_id": job.number, "version": transcripts.latest(job), "segments": segments})
+
+    @schema.REVISE
+    def put(self, request: Request, job_id: int) -> Response:
+        job = own_job(request.user, job_id, (TASK,))
+        given = EditSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        edits = _edits(job, given.validated_data["segments"])
+        version, changes = revisions.revise(job, edits, given.validated_data["edit_notes"])
+        return Response({"job_id": job.number, "version": version, "changes_count": changes})
+
+
+class Versions(APIView):
+    @schema.VERSIONS
+    def get(self, request: Request, job_id: int) -> Response:
+        job = own_job(request.user, job_id, (TASK,))
+        transcripts.read(job)  # which says why there is none
+        first = {"version": 1, "created_at": render.moment(job.finished_at), "edit_notes": "", "changes_count": 0}
+        later = [
+            {
+                "version": version.number,
+                "created_at": render.moment(version.created_at),
+                "edit_notes": version.notes,
+                "changes_count": version.changes,
+            }
+            for version in job.transcript_versions.all()
+        ]
+        return Response([first, *later])
 
 
 def _takes_text(request: Request, answer: HttpResponse) -> bool:
@@ -143,8 +179,38 @@ def _numbers(job: Job) -> render.Body:
     }
 
 
-def _transcript(job: Job) -> render.Body:
-    transcript = transcripts.read(job)
+def _edits(job: Job, segments: list[dict[str, Any]]) -> list[revisions.Edit]:
+    """Raises JobError INVALID_OPTION for a time beyond the recording or a speaker who is not in it."""
+    before = dict(enumerate(transcripts.read(job).sentences))
+    found = job.result or {}
+    labels = {results.label(job, stats["speaker"]): stats["speaker"] for stats in found["speakers"]}
+    edits = []
+    for place, segment in enumerate(segments):
+        was = before.get(segment.get("id"))
+        if (label := segment.get("speaker_label")) and label not in labels:
+            raise _wrong(place, f"is of {label}, who is not in this recording")
+        if (speaker := segment.get("speaker_id")) is not None and speaker not in labels.values():
+            raise _wrong(place, f"is of speaker {speaker}, who is not in this recording")
+        if not segment["start"] <= segment["end"] <= found["media"]["seconds"] + 1:
+            raise _wrong(place, "has to end after it starts and within the recording")
+        named = [labels[label]] if label else []
+        named += [] if speaker is None else [speaker]
+        its = _speaker(was.speaker if was else None, named)
+        edits.append(revisions.Edit(segment.get("id"), segment["start"], segment["end"], segment["text"], its))
+    return edits
+
+
+def _speaker(before: int | None, named: list[int]) -> int | None:
+    """Whoever is named by label or by id and was not before: who sends both back may have changed only one."""
+    return next((speaker for speaker in named if speaker != before), before)
+
+
+def _wrong(place: int, rule: str) -> JobError:
+    return JobError("INVALID_OPTION", f"segments: Number {place} {rule}.", details={"field": "segments", "rule": rule})
+
+
+def _transcript(job: Job, version: int | None = None) -> render.Body:
+    transcript = transcripts.read(job, version)
     found = job.result or {}
     labelled = transcripts.names(job, partial(results.label, job)) is not None
     known = [word.probability for word in transcript.words() if word.probability is not None]

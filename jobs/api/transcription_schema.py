@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -18,6 +19,7 @@ from .serializers import MOST_JOBS_A_PAGE, speaker_count
 
 TAGS = ["Transcription"]
 AUTOMATIC = ("", "auto")
+MOST_SEGMENTS = 100_000
 ANY_MODEL = ("auto", "whisperx", "faster-whisper")  # AudioPod's names for its models
 
 
@@ -92,6 +94,31 @@ class TranscriptionsQuery(s.Serializer[Any]):
 class TranscriptQuery(s.Serializer[Any]):
     format = s.ChoiceField([(name, its.meaning) for name, its in TRANSCRIPT_FORMATS.items()], default="json")
     words = s.BooleanField(default=False, help_text="In captions: one for each word, not for each sentence.")
+    version = s.IntegerField(required=False, min_value=1, help_text="The latest if left out; 1 is the engine's own.")
+
+
+class Seconds(s.FloatField):
+    """Not NaN, which is no less than anything and no more."""
+
+    def to_internal_value(self, data: Any) -> float:
+        seconds = super().to_internal_value(data)
+        if not math.isfinite(seconds):
+            self.fail("invalid")
+        return seconds
+
+
+class SegmentSerializer(s.Serializer[Any]):
+    id = s.IntegerField(required=False, allow_null=True, min_value=0, help_text="Of the segment that it was.")
+    start = Seconds(min_value=0, help_text="Seconds from the recording's start.")
+    end = Seconds(min_value=0)
+    text = s.CharField(max_length=5000)
+    speaker_id = s.IntegerField(required=False, allow_null=True, min_value=0)
+    speaker_label = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=100)
+
+
+class EditSerializer(s.Serializer[Any]):
+    segments = SegmentSerializer(many=True, max_length=MOST_SEGMENTS)
+    edit_notes = s.CharField(required=False, default="", allow_blank=True, max_length=2000)
 
 
 class TranscriptionItemBody(JobItemBody):
@@ -137,6 +164,27 @@ class TranscriptBody(Body):
     segments = TranscriptSegmentBody(many=True)
     speakers = TranscriptSpeakerBody(many=True)
     video_metadata = s.ListField(child=s.CharField(), help_text="Empty.")
+
+
+class EditableBody(Body):
+    job_id = s.IntegerField()
+    version = s.IntegerField()
+    segments = TranscriptSegmentBody(many=True)
+
+
+class RevisedBody(Body):
+    job_id = s.IntegerField()
+    version = s.IntegerField(help_text="The one that counts now.")
+    changes_count = s.IntegerField(
+        help_text="Segments that changed, came or went; without any there is no new version."
+    )
+
+
+class VersionBody(Body):
+    version = s.IntegerField()
+    created_at = s.DateTimeField()
+    edit_notes = s.CharField()
+    changes_count = s.IntegerField()
 
 
 # --- the operations
@@ -239,4 +287,25 @@ TRANSCRIPT = extend_schema(
         422,
     )
     | {(200, its.content_type.partition(";")[0]): OpenApiTypes.STR for its in list(TRANSCRIPT_FORMATS.values())[1:]},
+)
+EDIT = extend_schema(
+    operation_id="get_editable_transcript",
+    summary="The segments of a transcript, to be corrected",
+    tags=TAGS,
+    responses=answers(EditableBody, 404, 409),
+)
+REVISE = extend_schema(
+    operation_id="revise_transcript",
+    summary="Correct a transcript",
+    description="Makes a version of `segments` as they should be: one with an `id` is what that segment becomes, one "
+    "without is new, and what is left out goes.",
+    tags=TAGS,
+    request={"application/json": EditSerializer},
+    responses=answers(RevisedBody, 400, 404, 409, 413, 415, 422),
+)
+VERSIONS = extend_schema(
+    operation_id="list_transcript_versions",
+    summary="The versions of a transcript",
+    tags=TAGS,
+    responses=answers(VersionBody(many=True), 404, 409),
 )

@@ -45,6 +45,9 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/transcription/jobs/{job_id}/retry", "post"): (OWN, 200),
     ("/api/v1/transcription/jobs/{job_id}/cancel", "post"): (OWN, 200),
     ("/api/v1/transcription/jobs/{job_id}/transcript", "get"): (OWN, 409),
+    ("/api/v1/transcription/jobs/{job_id}/edit", "get"): (OWN, 409),
+    ("/api/v1/transcription/jobs/{job_id}/edit", "put"): (OWN, 422),
+    ("/api/v1/transcription/jobs/{job_id}/versions", "get"): (OWN, 409),
     ("/api/v1/media", "post"): (EVERYBODYS, 400),
     ("/api/v1/media/{media}", "delete"): (OWN, 409),
     ("/api/v1/uploads", "post"): (EVERYBODYS, 400),
@@ -114,7 +117,13 @@ def job(queued):
 
 
 def attempt(program: Program, path: str, method: str, number: int) -> int:
-    body = URL if path.endswith(("extract", "diarize", "endpoints")) else {} if method in ("post", "patch") else None
+    body = (
+        URL
+        if path.endswith(("extract", "diarize", "endpoints"))
+        else {}
+        if method in ("post", "patch", "put")
+        else None
+    )
     delivery = WebhookDelivery.objects.get()
     if path.startswith("/api/v1/transcription/"):
         number = Job.objects.get(task="transcription").number

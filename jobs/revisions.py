@@ -1,0 +1,64 @@
+"""Transcripts that people corrected: each correction is a version of its own, and the engine's stays the first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from django.db import IntegrityError, transaction
+
+from audio_engine.transcription.transcript import Sentence, transcript_json
+
+from . import files, transcripts
+from .errors import JobError
+from .models import Job, TranscriptVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A sentence as somebody wants it. `number` is that of the sentence it was, None for a new one."""
+
+    number: int | None
+    start: float
+    end: float
+    text: str
+    speaker: int | None
+
+
+def revise(job: Job, edits: Sequence[Edit], notes: str = "") -> tuple[int, int]:
+    """Replace the transcript by `edits`; what is not among them goes. Returns the number of the version that counts
+    now and how many sentences changed, came or went: without any there is no new version.
+
+    A sentence whose text changed keeps no words, since nobody knows their times. Raises JobError as `transcripts.read`
+    does, INVALID_OPTION for a number that there is not or twice, JOB_CHANGED where another revision was faster.
+    """
+    present = transcripts.read(job)
+    number = transcripts.latest(job)
+    before = dict(enumerate(present.sentences))
+    known = [edit.number for edit in edits if edit.number is not None]
+    if len(known) != len(set(known)) or not before.keys() >= set(known):
+        raise JobError(
+            "INVALID_OPTION", "segments: An id is no segment's, or is there twice.", details={"field": "segments"}
+        )
+    sentences = [_revised(edit, before) for edit in edits]
+    changes = len(before) - len(known) + sum(before.get(e.number) != s for e, s in zip(edits, sentences, strict=True))
+    if not changes:
+        return number, 0
+    revised = replace(present, sentences=tuple(sorted(sentences, key=lambda its: (its.start, its.end))))
+    with files.scratch() as folder, files.disk_errors():
+        local = folder / "transcript.json"
+        local.write_text(transcript_json(revised), encoding="utf-8")
+        stored = files.store(local, job.folder() / f"transcript.{number + 1}.json")
+    try:
+        with transaction.atomic():
+            TranscriptVersion.objects.create(job=job, number=number + 1, file=stored, notes=notes, changes=changes)
+    except IntegrityError as error:
+        files.delete(stored)
+        raise JobError("JOB_CHANGED") from error
+    return number + 1, changes
+
+
+def _revised(edit: Edit, before: Mapping[int | None, Sentence]) -> Sentence:
+    old = before.get(edit.number)
+    words = old.words if old and old.text == edit.text else ()
+    return Sentence(edit.start, edit.end, edit.text, edit.speaker, words)
