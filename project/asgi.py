@@ -18,6 +18,9 @@ from django.urls import path  # noqa: E402
 from jobs.consumers import JobConsumer, JobsConsumer  # noqa: E402
 from jobs.lingering import lingering  # noqa: E402
 from jobs.pacing import paced  # noqa: E402
+from jobs.unparsed import leave_bodies_unparsed  # noqa: E402
+
+leave_bodies_unparsed()
 
 sockets = URLRouter(
     [path("ws/jobs/<uuid:job>/", JobConsumer.as_asgi()), path("ws/jobs/", JobsConsumer.as_asgi())],

@@ -178,6 +178,19 @@ def test_an_upload_that_is_cut_off_starts_nothing(soloist, key, http, recording)
     assert not any((soloist.data_dir / "scratch").iterdir())
 
 
+def test_an_upload_costs_the_server_no_more_memory_than_its_size(soloist, http):
+    size = 100_000_000
+    peak = most_resident(soloist.web.pid)
+    answer = http.post("media", files={"file": ("noise.wav", bytes(size))}, timeout=60)
+    assert answer.status_code == 400  # a file of zeros is no recording
+    assert most_resident(soloist.web.pid) - peak < 1.2 * size
+
+
+def test_a_malformed_form_is_told(http):
+    answer = http.post("media", content=b"--b--\r\n", headers={"Content-Type": "multipart/form-data; boundary=b"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "MISSING_INPUT")
+
+
 def test_parts_of_a_file_come_from_the_running_server(http, soloist, recording, sdk):
     with recording.open("rb") as file:
         job = http.post("speaker/diarize", files={"file": file}).raise_for_status().json()
@@ -222,7 +235,16 @@ def test_a_client_that_does_not_read_on_costs_the_server_no_memory(soloist):
 
 def resident(process: int) -> int:
     """Bytes of memory that a process holds."""
-    [line] = [line for line in Path(f"/proc/{process}/status").read_text().splitlines() if line.startswith("VmRSS")]
+    return memory(process, "VmRSS")
+
+
+def most_resident(process: int) -> int:
+    """Bytes of memory that it held at most."""
+    return memory(process, "VmHWM")
+
+
+def memory(process: int, figure: str) -> int:
+    [line] = [line for line in Path(f"/proc/{process}/status").read_text().splitlines() if line.startswith(figure)]
     return int(line.split()[1]) * 1024
 
 
