@@ -219,6 +219,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "defaultModelsExpandDepth": 0},
     "WEBHOOKS": ["jobs.api.webhook_schema.EVENT"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "jobs.api.schema.refuse_account_requests",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "StatusEnum": "jobs.api.render.STATUSES",
         "JobTypeEnum": "audio_engine.types.TASKS",

@@ -169,7 +169,7 @@ RETRY = extend_schema(
     tags=["Jobs"],
     parameters=[KEY],
     request=None,
-    responses=answers(_job("The new run", CREATED), 402, 404, 409, 422),
+    responses=answers(_job("The new run", CREATED), 400, 402, 404, 409, 422),
 )
 CANCEL = extend_schema(
     operation_id="cancel_job",
@@ -185,3 +185,30 @@ DOWNLOAD = extend_schema(
     responses=answers(OpenApiResponse(OpenApiTypes.BINARY, "The ZIP"), 404, 409)
     | {(200, "application/zip"): OpenApiTypes.BINARY},
 )
+
+
+ACCOUNT = ("/api/v1/auth/", "/api/v1/credits")
+
+
+def refuse_account_requests(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """A hook of drf-spectacular's. Accounts know nothing of the API's bodies, so their refusals are described here."""
+    for path, operations in result["paths"].items():
+        if path.startswith(ACCOUNT):
+            for operation in operations.values():
+                operation["responses"] |= _account_refusals(operation)
+    return result
+
+
+def _account_refusals(operation: dict[str, Any]) -> dict[str, Any]:
+    bodies = {401: "DetailBody", 403: "DetailBody", 429: "DetailBody"}
+    if "requestBody" in operation:
+        bodies |= {400: "ErrorBody", 409: "ErrorBody", 413: "ErrorBody", 415: "DetailBody"}
+    if "requestBody" in operation or "parameters" in operation:
+        bodies[422] = "ErrorBody"
+    return {
+        str(status): {
+            "description": REFUSED[status].description,
+            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{body}"}}},
+        }
+        for status, body in sorted(bodies.items())
+    }

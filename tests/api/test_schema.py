@@ -113,3 +113,13 @@ def test_the_page_loads_nothing_from_elsewhere_and_runs_nothing_inline(nobody):
     assert "//" not in page.replace("<!-- ", "")
     assert "<script>" not in page
     assert "<style>" not in page
+
+
+def test_every_operation_says_how_it_refuses(document):
+    """Whoever asks too often is refused everywhere, and whoever sends a body can send a wrong one."""
+    free = ("/api/v1/api-wallet/service-types", "/api/v1/problems/{code}", "/neuralspace/", "/pyannoteai/", "/timbr/")
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if not path.startswith(free):
+                assert "429" in operation["responses"], (method, path)
+                assert {"400", "422"} <= set(operation["responses"]) or "requestBody" not in operation, (method, path)

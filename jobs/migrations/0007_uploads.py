@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0005_surfaces'),
+        ('jobs', '0006_transcript_versions'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
