@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import shutil
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from faster_whisper import BatchedInferencePipeline, WhisperModel
 from faster_whisper.transcribe import Segment
 
+from audio_engine.__main__ import main
 from audio_engine.backends import whisper as backends
 from audio_engine.backends.base import Samples
 from audio_engine.backends.whisper import loading, transcriber
@@ -129,6 +133,18 @@ def test_a_gpu_that_does_not_work_leaves_the_cpu(backend, heard, monkeypatch, ca
     assert backend.transcribe(heard, WINDOWS, "en", ignore_progress).words
 
 
+def test_cudas_libraries_are_loaded_from_nvidias_packages(tmp_path, monkeypatch):
+    for name in ("libcublas.so.12", "libcublasLt.so.12", "libcublas.so.13"):
+        (tmp_path / "nvidia" / "cublas" / "lib" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "nvidia" / "cublas" / "lib" / name).touch()
+    package = SimpleNamespace(submodule_search_locations=[str(tmp_path / "nvidia")])
+    monkeypatch.setattr(loading, "find_spec", lambda _: package)
+    loaded = []
+    monkeypatch.setattr(loading.ctypes, "CDLL", lambda path, mode: loaded.append((Path(path).name, mode)))
+    loading._preload(loading.CUDA_LIBRARIES)
+    assert loaded == [(name, ctypes.RTLD_GLOBAL) for name in ("libcublasLt.so.12", "libcublas.so.12")]
+
+
 def test_it_never_uses_the_network(backend, heard, monkeypatch):
     def refuse(*_: object) -> None:
         raise AssertionError("a connection was opened")
@@ -136,6 +152,23 @@ def test_it_never_uses_the_network(backend, heard, monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     assert backend.transcribe(heard, WINDOWS, "", ignore_progress).words
+
+
+def test_no_more_than_a_piece_is_in_memory(backend, monkeypatch):
+    """The features of a day's windows would take 4 GB."""
+    backend.load()
+    sizes = []
+
+    def watch(self: Any, features: Any, *args: Any) -> Any:
+        sizes.append(features.nbytes)
+        return iter(())
+
+    monkeypatch.setattr(BatchedInferencePipeline, "_batched_segments_generator", watch)
+    count = transcriber.WINDOWS_A_PIECE + 8
+    pcm = np.broadcast_to(np.float32(0.1), (count * 30 * 16_000,))
+    backend.transcribe(pcm, [(30.0 * n, 30.0 * n + 29.0) for n in range(count)], "en", ignore_progress)
+    assert len(sizes) == 2
+    assert max(sizes) < 50e6
 
 
 # --- what may be missing
@@ -166,6 +199,15 @@ def test_damaged_files_are_named_with_the_remedy(tiny_whisper, tmp_path, monkeyp
         backends.large_v3_turbo().load()
     assert refused.value.code == "ENGINE_UNAVAILABLE"
     assert f"models fetch {NAME}" in refused.value.message
+
+
+def test_models_are_listed_with_size_and_licence_and_checked(backend, tmp_path, capsys):
+    assert main(["models", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert f"{NAME}: here, " in listed
+    assert "whisper-small: not here, 486 MB to fetch; for whisper-small; MIT" in listed
+    assert main(["models", "check", NAME]) == 0
+    assert f"{NAME}: loads" in capsys.readouterr().out
 
 
 # --- languages
