@@ -249,7 +249,7 @@ def test_a_large_recording_comes_in_by_parts_and_goes_on_after_a_cut(
     page.route("**/jobs/uploads/*", pass_on)
     page.set_input_files("#pick-files", large)
     page.click("#go")
-    page.wait_for_selector("#jobs .name >> text=large.wav")
+    page.wait_for_selector("#jobs .name >> text=large.wav", timeout=60_000)
     assert parts == [
         ("PATCH", "0"),
         ("PATCH", str(8 << 20)),

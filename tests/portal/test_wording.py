@@ -6,7 +6,9 @@ from typing import get_args
 import pytest
 
 from audio_engine.types import TASKS, Stage
+from jobs.errors import ERRORS
 from jobs.models import Job
+from jobs.portal.words import ADVICE
 from jobs.wording import STAGE_WORDS, STAGES_OF, STATUS_WORDS, clock, in_words, steps, time_left
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -15,6 +17,10 @@ NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 def test_every_status_and_stage_has_words() -> None:
     assert STATUS_WORDS.keys() == set(Job.Status)
     assert STAGE_WORDS.keys() == {"download", *get_args(Stage)}
+
+
+def test_there_is_advice_for_whatever_is_wrong_with_a_link() -> None:
+    assert {code for code in ERRORS if code.startswith("URL_")} | {"EXTRACTION_FAILED"} <= ADVICE.keys()
 
 
 def test_every_task_goes_through_stages_that_have_words() -> None:
