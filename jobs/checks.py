@@ -109,6 +109,19 @@ def check_dollars(**_: Any) -> list[CheckMessage]:
 
 
 @register
+def check_surface_prices(**_: Any) -> list[CheckMessage]:
+    return [
+        Error(
+            f"The price of a second on the surface {surface} is {rate}.",
+            hint=f"SOLOIST_{surface.upper()}_CREDITS_PER_SECOND needs a number, 0 or more.",
+            id="soloist.E010",
+        )
+        for surface, rate in settings.SURFACE_CREDITS_PER_SECOND.items()
+        if not rate >= 0
+    ]
+
+
+@register
 def check_folders(**_: Any) -> list[CheckMessage]:
     folders = [settings.DATA_DIR, settings.SCRATCH_DIR]
     return [

@@ -9,7 +9,15 @@ import pytest
 from django.core import checks
 
 from audio_engine.types import TASKS
-from jobs.checks import check_debug, check_environment, check_folders, check_prices, check_queue, check_sqlite
+from jobs.checks import (
+    check_debug,
+    check_environment,
+    check_folders,
+    check_prices,
+    check_queue,
+    check_sqlite,
+    check_surface_prices,
+)
 
 
 def ids(messages: list[checks.CheckMessage]) -> list[str | None]:
@@ -85,6 +93,12 @@ def test_a_price_of_an_unknown_task_is_refused(settings):
     settings.CREDITS_PER_SECOND = settings.CREDITS_PER_SECOND | {"extrction": Decimal(1)}
     [problem] = check_prices()
     assert "extrction" in problem.msg
+
+
+@pytest.mark.parametrize(("price", "problems"), [("1", []), ("0", []), ("-1", ["soloist.E010"])])
+def test_a_surface_that_would_pay_its_users_is_refused(settings, price, problems):
+    settings.SURFACE_CREDITS_PER_SECOND = {"timbr": Decimal(price)}
+    assert [problem.id for problem in check_surface_prices()] == problems
 
 
 def test_a_free_task_is_accepted(settings):
