@@ -67,6 +67,7 @@ def delete_output(job: Job) -> None:
     with transaction.atomic():
         media = Media.objects.select_for_update().filter(pk=job.media_id).first()
         job.tracks.all().delete()
+        job.transcript_versions.all().delete()
         options = {name: value for name, value in job.options.items() if name != "known"}  # people's voiceprints
         Job.objects.filter(pk=job.pk).update(result=None, media=None, options=options)
         unused = media if media and not media.jobs.exists() else None

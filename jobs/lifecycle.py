@@ -27,7 +27,7 @@ from . import events, files, pricing, queue, webhooks
 from .errors import JobError
 from .models import Job, JobEvent, Media, Track
 from .options import JobOptions, stored
-from .webhooks import JobWebhook
+from .webhooks import Contents, JobWebhook
 
 Status = Job.Status
 LANES: dict[str, queue.Lane] = {Status.PENDING: "io", Status.QUEUED: "engine"}
@@ -176,10 +176,10 @@ def fetched(job: Job, media: Media) -> Job:
 
 
 @transaction.atomic
-def succeed(job: Job, result: dict[str, Any], outputs: Sequence[StoredFile], confidence: bytes = b"") -> Job:
-    """The work is done and its files are stored: show them and take the price. `confidence` is the content of that
-    file, for webhooks that tell it: a stored file is not read in a transaction."""
-    done = _finish(job, Status.SUCCEEDED, confidence=confidence, result=result, progress=1.0)
+def succeed(job: Job, result: dict[str, Any], outputs: Sequence[StoredFile], contents: Contents | None = None) -> Job:
+    """The work is done and its files are stored: show them and take the price. `contents` are those files that webhooks
+    may tell of: a stored file is not read in a transaction."""
+    done = _finish(job, Status.SUCCEEDED, contents=contents, result=result, progress=1.0)
     Track.objects.bulk_create(
         Track(job=done, kind=out.kind, speaker=out.speaker, file=out.name, bytes=out.bytes) for out in outputs
     )
@@ -316,9 +316,9 @@ def _short(short: ledger.InsufficientCredits) -> JobError:
     return JobError("INSUFFICIENT_CREDITS", str(short), details=details)
 
 
-def _finish(job: Job, status: Status, *, actor: Any = None, confidence: bytes = b"", **columns: Any) -> Job:
+def _finish(job: Job, status: Status, *, actor: Any = None, contents: Contents | None = None, **columns: Any) -> Job:
     finished = _move(job, status, actor=actor, lease_until=None, stage="", finished_at=Now(), **columns)
-    webhooks.announce(finished, confidence)
+    webhooks.announce(finished, contents)
     return finished
 
 

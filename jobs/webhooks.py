@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,10 +24,14 @@ from accounts.models import User
 from . import signatures
 from .dialling import check_address
 from .errors import JobError
-from .models import Job, JobWebhookSecret, SigningSecret, WebhookDelivery, WebhookEndpoint
+from .models import Job, JobWebhookSecret, SigningSecret, Track, WebhookDelivery, WebhookEndpoint
 
 State = WebhookDelivery.State
 Body = dict[str, Any]
+Contents = Mapping[str, bytes]
+"""Of files of a job, by their kind: those of TOLD_KINDS that it has."""
+
+TOLD_KINDS = (Track.Kind.CONFIDENCE, Track.Kind.TRANSCRIPT)
 
 EVENTS: dict[str, str] = {
     Job.Status.SUCCEEDED: "job.completed",
@@ -34,7 +39,7 @@ EVENTS: dict[str, str] = {
     Job.Status.CANCELED: "job.cancelled",
 }
 TEST = "webhook.test"
-# What the body of a single job's webhook is made by, from the job, the event's id and the job's file of confidence. The
+# What the body of a single job's webhook is made by, from the job, the event's id and contents of the job's files. The
 # surfaces stand above this module, so those with a body of their own are named, not imported.
 FORMS = {
     "audiopod": "jobs.webhooks.event_body",
@@ -68,7 +73,7 @@ def of(job: Job) -> JobWebhook | None:
 
 
 @transaction.atomic
-def announce(job: Job, confidence: bytes = b"") -> None:
+def announce(job: Job, contents: Contents | None = None) -> None:
     """Put a job's end into the outbox, for each endpoint that wants it and for the job's own URL."""
     event_id = uuid.uuid5(job.uuid, job.status)
     deliveries = [
@@ -78,11 +83,11 @@ def announce(job: Job, confidence: bytes = b"") -> None:
     ]
     if job.webhook_url:
         body_of = import_string(FORMS[job.webhook_form])
-        deliveries.append(_delivery(job, event_id, job.webhook_url, body_of(job, event_id, confidence)))
+        deliveries.append(_delivery(job, event_id, job.webhook_url, body_of(job, event_id, contents or {})))
     WebhookDelivery.objects.bulk_create(deliveries)
 
 
-def event_body(job: Job, event_id: uuid.UUID, _confidence: bytes = b"") -> Body:
+def event_body(job: Job, event_id: uuid.UUID, _contents: Contents | None = None) -> Body:
     """AudioPod's, and besides it what tells a job's runs and the order of events apart."""
     event = EVENTS[job.status]
     told = {"error_message": job.error_message, "failure_reason": job.error_code} if job.error_code else {}

@@ -16,7 +16,7 @@ from audio_engine.client import EngineDied, EngineProcess
 from audio_engine.errors import EngineError
 from audio_engine.types import MediaLimits, OutputFile, Request, Result, SpeakerResult, Stage
 
-from . import files, ingest, lifecycle, options
+from . import files, ingest, lifecycle, options, webhooks
 from .errors import ERRORS, JobError
 from .lease import DatabaseAway, Lease, LeaseLost
 from .models import Job, Track
@@ -85,7 +85,7 @@ def perform(job: Job, lease: Lease) -> None:
             raise _no_speech("No speech was found in the recording.")
         try:
             stored = [_store(job, output, file) for file in result.files]
-            lease.settle(lifecycle.succeed, result.to_json(), stored, _confidence(output, result))
+            lease.settle(lifecycle.succeed, result.to_json(), stored, _contents(output, result))
         except BaseException:  # whatever it was: files that no finished job shows are of no use
             _discard_files(job)
             raise
@@ -107,8 +107,9 @@ def _store(job: Job, folder: Path, file: OutputFile) -> lifecycle.StoredFile:
     return lifecycle.StoredFile(Track.Kind(file.kind), stored, file.bytes, file.speaker)
 
 
-def _confidence(folder: Path, result: Result) -> bytes:
-    return b"".join((folder / file.name).read_bytes() for file in result.files if file.kind == "confidence")
+def _contents(folder: Path, result: Result) -> webhooks.Contents:
+    told = (file for file in result.files if file.kind in webhooks.TOLD_KINDS)
+    return {file.kind: (folder / file.name).read_bytes() for file in told}
 
 
 def _discard_files(job: Job) -> None:

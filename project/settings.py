@@ -228,6 +228,8 @@ SPECTACULAR_SETTINGS = {
         "JobTypeEnum": "audio_engine.types.TASKS",
         "SpeakerJobTypeEnum": "audio_engine.types.SPEAKER_TASKS",
         "BatchJobTypeEnum": "jobs.api.serializers.BATCH_TASKS",
+        "PyannoteModelEnum": "jobs.compat.pyannoteai.requests.MODELS",
+        "PyannoteTranscriberEnum": "jobs.compat.pyannoteai.requests.TRANSCRIBERS",
         "PyannoteStatusEnum": "jobs.compat.pyannoteai.rendering.STATUSES",
         "TimbrStatusEnum": "jobs.compat.timbr.requests.STATUSES",
         "TimbrJobTypeEnum": "jobs.compat.timbr.rendering.TYPES",

@@ -58,4 +58,5 @@ def succeed(job: Job, folder: Path, transcript: Transcript = SPOKEN) -> Job:
         sentences=len(transcript.sentences),
         words=len(transcript.words()),
     )
-    return lifecycle.succeed(running, result.to_json(), outputs)
+    contents = {"transcript": transcript_json(transcript).encode()}
+    return lifecycle.succeed(running, result.to_json(), outputs, contents)

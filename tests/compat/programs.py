@@ -45,4 +45,4 @@ def diarized(job: Job, folder: Path, *, confidence: bool = True) -> Job:
     local.write_bytes(content)
     stored = files.store(local, running.folder() / local.name)
     track = lifecycle.StoredFile(Track.Kind.CONFIDENCE, stored, len(content))
-    return lifecycle.succeed(running, found, [track], content)
+    return lifecycle.succeed(running, found, [track], {"confidence": content})

@@ -13,6 +13,7 @@ MEMBERS = {
     "min_speakers": "minSpeakers",
     "max_speakers": "maxSpeakers",
     "engine": "model",
+    "diarizer": "model",
     "known": "voiceprints",
     "threshold": "matching.threshold",
 }

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 from django.core.files.storage import default_storage
 
 from audio_engine.formats import speaker_label, voiceprint_to_text
+from audio_engine.transcription.transcript import Transcript, transcript_from_json
 from audio_engine.types import Voiceprint
 from jobs.api.render import moment
 from jobs.compat.base import Body
 from jobs.models import Job, Track
+from jobs.webhooks import Contents
 
 SURFACE = "pyannoteai"
-TASKS = ("diarization", "identification", "voiceprint")
+TASKS = ("diarization", "transcription", "identification", "voiceprint")
 CREATED = "created"  # the answer to every request for work
 STATUS_WORDS: dict[str, str] = {
     Job.Status.PENDING: CREATED,
@@ -59,27 +62,29 @@ def job(job: Job) -> Body:
         return told | {"output": {"error": _failure(job)}}
     if job.result is None:
         return told
-    return told | {"output": output(job, _stored_confidence(job) if job.asked.get("confidence") else b"")}
+    return told | {"output": output(job, _stored(job))}
 
 
-def webhook_body(job: Job, _event_id: UUID, confidence: bytes) -> Body:
+def webhook_body(job: Job, _event_id: UUID, contents: Contents) -> Body:
     """What is sent to a job's own address: the output of one that succeeded, unless only its status is wanted."""
     told: Body = {"jobId": str(job.uuid), "status": STATUS_WORDS[job.status]}
     if job.result is None or job.asked.get("webhookStatusOnly"):
         return told
-    return told | {"output": output(job, confidence)}
+    return told | {"output": output(job, contents)}
 
 
-def output(job: Job, confidence: bytes) -> Body:
-    """`confidence` is the file of that kind, empty where the engine wrote none."""
+def output(job: Job, contents: Contents) -> Body:
+    """`contents` are the job's files that it is told by, as far as there are any."""
     found = job.result or {}
     warnings = list(found["warnings"])
     if job.task == "voiceprint":
         told = {"voiceprint": voiceprint_to_text(Voiceprint(**found["voiceprint"]))}
     else:
-        told = _diarization(found, job.asked, confidence, warnings)
+        told = _diarization(found, job.asked, contents.get(Track.Kind.CONFIDENCE, b""), warnings)
         if job.task == "identification":
             told |= _identification(found, job.asked)
+        if transcript := contents.get(Track.Kind.TRANSCRIPT):
+            told |= _transcription(transcript_from_json(json.loads(transcript)))
     return told | ({"warning": " ".join(warnings)} if warnings else {})
 
 
@@ -93,6 +98,21 @@ def _diarization(found: Body, asked: Body, confidence: bytes, warnings: list[str
     if (asked.get("confidence") and not confidence) or (of_each_turn and not _all_told(found["turns"])):
         warnings.append(NO_CONFIDENCE)
     return told
+
+
+def _transcription(transcript: Transcript) -> Body:
+    """Each word, and what each speaker says until another one does."""
+    turns = []
+    for speaker, its in groupby(transcript.sentences, key=lambda sentence: sentence.speaker):
+        said = list(its)
+        turns.append(_said(speaker, said[0].start, said[-1].end, " ".join(sentence.text for sentence in said)))
+    words = [_said(word.speaker, word.start, word.end, word.text.strip()) for word in transcript.words()]
+    return {"wordLevelTranscription": words, "turnLevelTranscription": turns}
+
+
+def _said(speaker: int | None, start: float, end: float, text: str) -> Body:
+    label = None if speaker is None else speaker_label(speaker)
+    return {"start": start, "end": end, "text": text, "speaker": label}
 
 
 def _identification(found: Body, asked: Body) -> Body:
@@ -122,12 +142,15 @@ def _all_told(turns: Iterable[Body]) -> bool:
     return all(turn.get("confidence") is not None for turn in turns)
 
 
-def _stored_confidence(job: Job) -> bytes:
-    track = next((track for track in job.tracks.all() if track.kind == Track.Kind.CONFIDENCE), None)
-    if track is None:
-        return b""
-    with default_storage.open(track.file, "rb") as file:
-        return bytes(file.read())
+def _stored(job: Job) -> Contents:
+    """Of the kinds that the job's output is told by."""
+    wanted = {Track.Kind.TRANSCRIPT} | ({Track.Kind.CONFIDENCE} if job.asked.get("confidence") else set())
+    contents = {}
+    for track in job.tracks.all():
+        if track.kind in wanted:
+            with default_storage.open(track.file, "rb") as file:
+                contents[track.kind] = file.read()
+    return contents
 
 
 def _failure(job: Job) -> str:

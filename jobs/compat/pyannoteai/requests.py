@@ -13,6 +13,7 @@ from .rendering import STATUSES
 
 MEDIA_KEY = r"^media://[a-zA-Z0-9\-_./]+\Z"
 MODELS = ["precision-1", "precision-2", "community-1"]
+TRANSCRIBERS = ["parakeet-tdt-0.6b-v3", "faster-whisper-large-v3-turbo"]
 MOST_A_PAGE = 100
 Request = s.Serializer[Any]
 
@@ -54,13 +55,18 @@ class SpeakersRequest(WorkRequest):
     turnLevelConfidence = _flag("Tell also how sure the engine is of each turn.")
 
 
-class DiarizeRequest(SpeakersRequest):
-    transcription = _flag("Only `false` can be honoured.")
+class TranscriptionConfig(Request):
+    model = s.ChoiceField(
+        TRANSCRIBERS,
+        required=False,
+        help_text="`faster-whisper-large-v3-turbo` is run where this server has it; in the place of others comes the "
+        "best of what it has.",
+    )
 
-    def validate_transcription(self, wanted: bool) -> bool:
-        if wanted:
-            raise s.ValidationError("Transcription is not available on this server.")
-        return wanted
+
+class DiarizeRequest(SpeakersRequest):
+    transcription = _flag("Tell also what was said, where a model for that is installed.")
+    transcriptionConfig = TranscriptionConfig(required=False)
 
 
 class KnownVoice(Request):

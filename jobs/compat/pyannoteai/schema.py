@@ -62,10 +62,21 @@ class PyannoteMatchBody(Body):
     confidence = s.DictField(child=s.IntegerField(), help_text="0 to 100 for each label.")
 
 
+class PyannoteSaidBody(Body):
+    start = s.FloatField()
+    end = s.FloatField()
+    text = s.CharField()
+    speaker = s.CharField(allow_null=True)
+
+
 class PyannoteOutputBody(Body):
     diarization = PyannoteSureTurnBody(many=True, required=False)
     exclusiveDiarization = PyannoteTurnBody(many=True, required=False)
     confidence = PyannoteConfidenceBody(required=False)
+    wordLevelTranscription = PyannoteSaidBody(many=True, required=False, help_text="With `transcription`.")
+    turnLevelTranscription = PyannoteSaidBody(
+        many=True, required=False, help_text="With `transcription`: what a speaker says until another one does."
+    )
     identification = PyannoteNamedTurnBody(many=True, required=False, help_text="Of an identification.")
     voiceprints = PyannoteMatchBody(many=True, required=False, help_text="Of an identification.")
     voiceprint = s.CharField(required=False, help_text="Of a voiceprint's job; to be sent to `identify` as it is.")

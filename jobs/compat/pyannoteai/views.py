@@ -11,11 +11,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer, ValidationError
+from rest_framework.serializers import ValidationError
 
 from accounts.models import User
 from audio_engine import registry
-from audio_engine.errors import EngineError
 from jobs import downloads, ingest, lifecycle, outbound, webhooks
 from jobs.compat import uploads
 from jobs.compat.base import Body, NowhereView, checked, own_job
@@ -30,7 +29,9 @@ from .requests import DiarizeRequest, IdentifyRequest, ListQuery, MediaRequest, 
 SCHEME = "media://"
 OPTIONS = {"numSpeakers": "num_speakers", "minSpeakers": "min_speakers", "maxSpeakers": "max_speakers"}
 ANSWERING = ("exclusive", "confidence", "turnLevelConfidence", "webhookStatusOnly")  # what only answers depend on
-OPEN_MODELS = {"community-1": "pyannote"}
+THEIR_MODELS = ("precision-1", "precision-2")  # which nobody else has
+OPEN_MODELS = {"community-1": "pyannote", "faster-whisper-large-v3-turbo": "whisper-large-v3-turbo"}
+NO_TRANSCRIBER = "No model for transcription is installed on this server."
 MODEL_ABSENT = "{model} is not installed on this server; its own engine does the work."
 
 
@@ -97,27 +98,31 @@ def _keyed(owner: User, key: str) -> Media:
 class Diarize(View):
     @schema.DIARIZE
     def post(self, request: Request) -> Response:
-        return start(request, "diarization", DiarizeRequest)
+        given = checked(DiarizeRequest, request.data)
+        if not given["transcription"]:
+            return start(request, "diarization", given)
+        if None not in registry.available("transcription").values():
+            raise ValidationError({"transcription": [NO_TRANSCRIBER]})
+        return start(request, "transcription", given)
 
 
 class Identify(View):
     @schema.IDENTIFY
     def post(self, request: Request) -> Response:
-        return start(request, "identification", IdentifyRequest)
+        return start(request, "identification", checked(IdentifyRequest, request.data))
 
 
 class Voiceprint(View):
     @schema.VOICEPRINT
     def post(self, request: Request) -> Response:
-        return start(request, "voiceprint", WorkRequest)
+        return start(request, "voiceprint", checked(WorkRequest, request.data))
 
 
-def start(request: Request, task: str, fields: type[Serializer[Any]]) -> Response:
-    given = checked(fields, request.data)
-    engine, warning = _engine(given.get("model", ""), task)
-    options = {ours: given[theirs] for theirs, ours in OPTIONS.items() if theirs in given} | _known(given)
+def start(request: Request, task: str, given: Body) -> Response:
+    engines, warning = _engines(task, given)
+    options = {ours: given[theirs] for theirs, ours in OPTIONS.items() if theirs in given}
     more: dict[str, Any] = {
-        "options": asked_for(task, **options, engine=engine),
+        "options": asked_for(task, **options, **_known(given), **engines),
         "surface": lifecycle.Surface(rendering.SURFACE, {name: True for name in ANSWERING if given.get(name)}),
         "webhook": _webhook(given.get("webhook", "")),
     }
@@ -145,15 +150,25 @@ def _queue(owner: User, url: str, task: str, **more: Any) -> Job:
             return lifecycle.submit(_keyed(owner, url.removeprefix(SCHEME)), task, **more)
 
 
+def _engines(task: str, given: Body) -> tuple[dict[str, str], str]:
+    """The options that name engines, and a warning for each model that another one stands in for."""
+    model = given.get("model", "")
+    if task != "transcription":
+        engine, warning = _engine(model, task)
+        return {"engine": engine}, warning
+    transcriber = given.get("transcriptionConfig", {}).get("model", "")
+    (diarizer, one), (engine, another) = _engine(model, "diarization"), _engine(transcriber, task)
+    return {"engine": engine, "diarizer": diarizer}, " ".join(filter(None, (one, another)))
+
+
 def _engine(model: str, task: str) -> tuple[str, str]:
     """What does a model's work here, and a warning where that is not the model."""
-    if model not in OPEN_MODELS:
+    if model in ("", *THEIR_MODELS):
         return registry.AUTO, ""
-    try:
-        registry.resolve(OPEN_MODELS[model], task)
-    except EngineError:
-        return registry.AUTO, MODEL_ABSENT.format(model=model)
-    return OPEN_MODELS[model], ""
+    engine = OPEN_MODELS.get(model)
+    if engine and registry.available(task)[engine] is None:
+        return engine, ""
+    return registry.AUTO, MODEL_ABSENT.format(model=model)
 
 
 def _webhook(url: str) -> webhooks.JobWebhook | None:
