@@ -68,11 +68,14 @@ class EmbeddedDiarizer(Diarizer):
         silero, encoder = packages.locate(packages.SILERO), packages.locate(packages.SPEAKER_ENCODER)
         if reason or silero is None or encoder is None:
             raise EngineError("ENGINE_UNAVAILABLE", reason or "A packaged model is missing.", permanent=False)
+        from ..precision import fast_bf16
         from .frame_head import FrameHead
-        from .networks import fast_bf16, load_silero, load_speaker_encoder
+        from .networks import load_silero, load_speaker_encoder
 
         if self._networks is None:
-            self._networks = Networks(load_silero(silero), FrameHead.load(), load_speaker_encoder(encoder), fast_bf16())
+            self._networks = Networks(
+                load_silero(silero), FrameHead.load(), load_speaker_encoder(encoder), fast_bf16("cpu")
+            )
 
     @libraries_on_one_thread()
     def diarize(self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress) -> Diarization:

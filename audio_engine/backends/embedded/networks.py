@@ -87,17 +87,3 @@ def load_speaker_encoder(path: Path) -> SpeakerEncoder:
     for name, parameter in network.named_parameters():
         parameter.data.copy_(weights[name])
     return network.eval().requires_grad_(False)
-
-
-def fast_bf16() -> bool:
-    """Whether this CPU multiplies bfloat16 in hardware; without it autocast is slower than float32."""
-    capability = torch.backends.cpu.get_cpu_capability()
-    return capability.startswith("AVX512") and torch.ops.mkldnn._is_mkldnn_bf16_supported() and _has_bf16_instructions()
-
-
-def _has_bf16_instructions() -> bool:
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags

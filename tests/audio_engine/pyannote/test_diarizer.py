@@ -19,6 +19,7 @@ from pyannote.audio.pipelines import SpeakerDiarization
 
 from audio_engine.backends import pyannote as backends
 from audio_engine.backends.base import Samples
+from audio_engine.backends.pyannote import pipelines
 from audio_engine.backends.pyannote.loading import configuration, load_pipeline
 from audio_engine.errors import Canceled, EngineError
 from audio_engine.models import MODELS
@@ -29,6 +30,12 @@ from tests.audio_engine.pyannote import random_models
 COMMUNITY = MODELS["speaker-diarization-community-1"]
 Run = Callable[..., Diarization]
 Batches = list[int]
+
+
+@pytest.fixture(autouse=True)
+def full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever this machine's processor is: float32 can be compared with pyannote.audio's."""
+    monkeypatch.setattr(pipelines, "fast_bf16", lambda _: False)
 
 
 def file_of(pcm: Samples) -> dict[str, Any]:
@@ -94,6 +101,18 @@ def test_each_window_and_speaker_has_the_same_embedding_in_both_modes(models: Pa
         quick = fast.get_embeddings(file, heard_by_exact, exclude_overlap)
         assert np.abs(slow).max() > 1
         np.testing.assert_allclose(quick, slow, atol=1e-4)
+
+
+def test_half_the_bits_turn_an_embedding_by_next_to_nothing(models: Path, heard: Samples, monkeypatch):
+    pipeline, file = load_pipeline(COMMUNITY, exact=False), file_of(heard)
+    activity = pipeline.get_segmentations(file)
+    whole = pipeline.get_embeddings(file, activity)
+    monkeypatch.setattr(pipelines, "fast_bf16", lambda _: True)
+    half = pipeline.get_embeddings(file, activity)
+    assert half.dtype == whole.dtype == np.float32
+    assert not np.array_equal(half, whole)
+    lengths = np.linalg.norm(half, axis=-1) * np.linalg.norm(whole, axis=-1)
+    assert ((half * whole).sum(axis=-1) / lengths).min() > 0.999
 
 
 def test_version_3_1_is_put_together_from_its_parts(models: Path, heard: Samples, run: Run):
