@@ -39,18 +39,21 @@ def transcribe(
     pcm, media, warnings = decode_mono(request, media, scratch / "mono.f32", overall.step("decode"))
     diarizer = cast(Diarizer, registry.load(request.diarizer, "diarization"))
     found = speakers.diarize(diarizer, request.speakers, pcm, media, scratch, overall.step("diarize"))
+    engine, models = diarizer.name, found.models
     report = overall.step("hear")
-    if lines is None:
-        transcript, models = _hear(request, found, pcm, report)
+    if lines is not None:
+        transcript = Transcript(request.language, None, attribute_lines(lines, found.exclusive))
     else:
-        transcript, models = Transcript(request.language, None, attribute_lines(lines, found.exclusive)), ()
+        recogniser = cast(Transcriber, registry.load(request.engine, request.task))
+        transcript, heard_by = _hear(recogniser, request.language, found, pcm, report)
+        engine, models = recogniser.name, (*heard_by, *models)
     rendering = render(request, media, found, Masking(media), scratch, overall.step("render"))
     if found.turns and not transcript.sentences:
         warnings = (*warnings, NO_WORDS)
     return TranscriptionResult(
         task=request.task,
-        engine=models[0].split()[0] if models else diarizer.name,
-        models=(*models, *found.models),
+        engine=engine,
+        models=models,
         media=media,
         overlap=request.overlap,
         speakers=rendering.speakers,
@@ -82,11 +85,11 @@ def _overall_progress(media: MediaInfo, progress: Progress) -> OverallProgress:
 
 
 def _hear(
-    request: TranscriptionRequest, found: Diarization, pcm: Samples, progress: Progress
+    recogniser: Transcriber, language: str, found: Diarization, pcm: Samples, progress: Progress
 ) -> tuple[Transcript, tuple[str, ...]]:
     """What was said, by recognition, and the models that took part."""
-    engine = cast(Transcriber, registry.load(request.engine, request.task))
-    heard = engine.transcribe(pcm, windows(found.turns, pcm, engine.window_seconds), request.language, progress)
+    spans = windows(found.turns, pcm, recogniser.window_seconds)
+    heard = recogniser.transcribe(pcm, spans, language, progress)
     words = attribute(heard.words, found.exclusive)
     return Transcript(heard.language, heard.language_probability, sentences(words)), heard.models
 
