@@ -1,8 +1,8 @@
 """Clustering a sample of the windows against scipy's linkage and numpy's dense eigenvectors over all of them:
 `python -m benchmarks.clustering [WINDOWS ...]`.
 
-The windows are unit vectors of two scales around six random speakers. Where a peer would need more than 4 GiB, or at
-more than 4,000 windows more than minutes, it is left out and said so.
+The windows are unit vectors of two scales around six random speakers. Where a peer would take minutes or gigabytes it
+is left out and said so.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def compare_at(windows: int) -> None:
     if windows <= LARGEST_EIGH:
         contenders["dense eigh"] = lambda: found.update({"dense eigh": by_eigh(vectors)})
     else:
-        print(f"dense eigh is left out: {16e-9 * windows**2:.1f} GB and about {1e-11 * windows**3:.0f} s")
+        print(f"dense eigh is left out: {16e-9 * windows**2:.1f} GB and about {1e-10 * windows**3:.0f} s")
     print_timings(compare(contenders), ["sampled, ours"])
     for name, labels in found.items():
         print(f"{name}: {len(np.unique(labels))} speakers, {purity(labels, truth):.2%} of the windows right")
