@@ -12,6 +12,7 @@ from django.utils.http import parse_header_parameters
 from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import DataAndFiles, MultiPartParser
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from jobs.errors import JobError
@@ -22,6 +23,17 @@ class JSONWhateverAccepted(DefaultContentNegotiation):
 
     def select_renderer(self, _request: Request, renderers: Any, _suffix: str | None = None) -> Any:
         return renderers[0], renderers[0].media_type
+
+
+class WritableJSONRenderer(JSONRenderer):
+    """UTF-8, but ASCII where an error repeats what a client sent and UTF-8 cannot hold: half of a character."""
+
+    def render(self, data: Any, media_type: str | None = None, context: Mapping[str, Any] | None = None) -> bytes:
+        try:
+            return bytes(super().render(data, media_type, context))
+        except UnicodeEncodeError:
+            self.ensure_ascii = True
+            return bytes(super().render(data, media_type, context))
 
 
 class WholeMultiPartParser(MultiPartParser):

@@ -73,6 +73,22 @@ def test_json_that_cannot_be_used_is_refused(api, path, body):
     assert (status, code) in ((400, "INVALID_INPUT"), (422, "INVALID_OPTION"))
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/v1/speaker/extract", '{"url": "https://example.org/a.wav", "overlap": "\\ud800"}'),
+        ("/api/v1/jobs/batch", '{"items": [{"url": "https://example.org/a.wav", "overlap": "\\ud800"}]}'),
+        ("/pyannoteai/v1/diarize", '{"url": "https://example.org/a.wav", "model": "\\ud800"}'),
+        ("/pyannoteai/v1/diarize", '{"url": "https://example.org/a.wav", "\\ud800": 1}'),
+    ],
+)
+def test_half_a_character_is_refused_and_repeated_as_it_was_sent(api, path, body):
+    answer = api.post(path, body, content_type="application/json")
+    assert answer.status_code < 500
+    assert b"\\ud800" in answer.content
+    assert not Job.objects.exists()
+
+
 def test_an_unknown_kind_of_body_is_refused(api):
     assert told(api.post(EXTRACT, b"<a/>", content_type="text/xml")) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
