@@ -66,7 +66,7 @@ def transcribe(
         language_probability=transcript.language_probability,
         sentences=len(transcript.sentences),
         words=len(transcript.words()),
-        files=(*rendering.files, *speakers.texts(request, found, scratch), *_texts(transcript, scratch)),
+        files=(*rendering.files, *speakers.texts(request, found, scratch), *_texts(request, transcript, scratch)),
         warnings=(*warnings, *speakers.warnings_of(found)),
     )
 
@@ -94,10 +94,11 @@ def _hear(
     return Transcript(heard.language, heard.language_probability, sentences(words)), heard.models
 
 
-def _texts(transcript: Transcript, scratch: Path) -> Iterator[OutputFile]:
+def _texts(request: TranscriptionRequest, transcript: Transcript, scratch: Path) -> Iterator[OutputFile]:
     """Write the transcript, with all that is known of each word and then in the formats that others read."""
     contents = {"transcript": transcript_json(transcript)}
-    contents |= {kind: TRANSCRIPT_FORMATS[kind].write(transcript, speaker_label, words=False) for kind in WRITTEN}
+    name_of = speaker_label if request.labelled else None
+    contents |= {kind: TRANSCRIPT_FORMATS[kind].write(transcript, name_of, words=False) for kind in WRITTEN}
     for kind, text in contents.items():
         path = scratch / ("transcript.json" if kind == "transcript" else f"transcript.{kind}")
         path.write_text(text, encoding="utf-8")

@@ -92,6 +92,7 @@ class TranscriptionRequest(SpeakerRequest):
     task: Literal["transcription"] = "transcription"
     diarizer: str = "auto"
     language: str = ""  # one of transcription.languages; found out if empty
+    labelled: bool = True  # whether text and captions say who speaks
     subtitles: Path | None = None  # a SubRip file, to whose lines speakers are given instead of recognising words
 
     def engines(self) -> tuple[tuple[str, Task], ...]:

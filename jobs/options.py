@@ -123,6 +123,7 @@ class TranscriptionOptions(CountedOptions):
             diarizer=self.diarizer,
             speakers=self.bounds,
             language=self.language,
+            labelled=self.speaker_labels,
             **common,
         )
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import srt
 
+from audio_engine.types import TranscriptionRequest
 from jobs import lifecycle
 from jobs.models import Job
-from jobs.options import TranscriptionOptions
+from jobs.options import TranscriptionOptions, stored
 from tests.api.programs import Program
 from tests.api.test_schema import conforms
 from tests.api.transcripts import models_folder, succeed
@@ -77,6 +79,8 @@ def test_audiopods_other_options_are_understood(with_models, api):
     }
     body = api.send("post", "transcription/transcribe", sent).json()
     assert (body["options"]["engine"], body["options"]["speaker_labels"]) == ("auto", False)
+    asked = stored("transcription", body["options"]).request("transcription", source=Path("in"), output=Path("out"))
+    assert asked == TranscriptionRequest(Path("in"), Path("out"), labelled=False)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,14 @@ def test_subtitles_get_speakers_and_nothing_is_recognised(engines, request_of, t
     assert [line.content for line in written] == ["SPEAKER_00: - <i>Hello</i>", "SPEAKER_01: there."]
     assert [line.start.total_seconds() for line in written] == [0.1, 1.3]
     assert (result.words, result.sentences, result.engine) == (0, 2, "scripted")
+
+
+def test_who_speaks_can_be_left_out_of_what_people_read(engines, request_of):
+    run(replace(request_of, labelled=False))
+    for name in ("transcript.txt", "transcript.srt", "transcript.vtt"):
+        assert "SPEAKER" not in (request_of.output / name).read_text()
+    transcript = transcript_from_json(json.loads((request_of.output / "transcript.json").read_text()))
+    assert {sentence.speaker for sentence in transcript.sentences} == {0, 1}
 
 
 def test_silence_is_a_transcript_without_words_and_a_warning(engines, request_of, tmp_path):
