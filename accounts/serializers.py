@@ -11,7 +11,11 @@ from .models import CreditEntry, User
 MOST_ENTRIES_A_PAGE = 500
 
 
-SERVICE_TYPES = {"extraction": "speaker_extraction", "diarization": "speaker_diarization"}  # as AudioPod calls them
+SERVICE_TYPES = {  # as AudioPod calls them
+    "extraction": "speaker_extraction",
+    "diarization": "speaker_diarization",
+    "denoising": "denoise_audio",
+}
 
 
 def service_type(task: str) -> str:

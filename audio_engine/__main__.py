@@ -17,7 +17,11 @@ from .models.offline import go_offline
 from .registry import AUTO
 from .transcription.languages import language_code
 from .types import (
+    EQUALIZERS,
     OVERLAP_POLICIES,
+    QUALITIES,
+    DenoisingRequest,
+    DenoisingResult,
     Progress,
     Request,
     Result,
@@ -86,6 +90,20 @@ def _transcribe(options: argparse.Namespace) -> None:
     _run(request, options.json)
 
 
+def _denoise(options: argparse.Namespace) -> None:
+    request = DenoisingRequest(
+        source=options.recording,
+        output=options.output,
+        engine=options.engine,
+        quality=options.quality,
+        strength=options.strength,
+        equalizer=options.equalizer,
+        compress=options.compress,
+        loudness=options.loudness,
+    )
+    _run(request, options.json)
+
+
 def _run(request: Request, as_json: bool) -> None:
     from .pipeline import run
 
@@ -100,6 +118,8 @@ def _run(request: Request, as_json: bool) -> None:
 
 def _said(result: Result, output: Path) -> str:
     lines = [_table(result)] if isinstance(result, SpeakerResult) else []
+    if isinstance(result, DenoisingResult) and result.noise_reduction_db is not None:
+        lines.append(f"{result.media.seconds:.1f} s: {result.noise_reduction_db:.1f} dB less noise")
     if isinstance(result, TranscriptionResult):
         lines.append("\n" + (output / "transcript.txt").read_text(encoding="utf-8"))
     return "\n".join([*lines, *(f"warning: {warning}" for warning in result.warnings)])
@@ -113,7 +133,7 @@ def _models(options: argparse.Namespace) -> None:
 
 def _clear(folder: Path) -> None:
     """Remove what an earlier run left, which might have found more speakers."""
-    for pattern in ("speaker_*.wav", "*.rttm", "confidence.json", "result.json", "transcript.*"):
+    for pattern in ("speaker_*.wav", "denoised.wav", "*.rttm", "confidence.json", "result.json", "transcript.*"):
         for path in folder.glob(pattern):
             path.unlink()
 
@@ -203,6 +223,15 @@ def _parser() -> argparse.ArgumentParser:
     transcribing.add_argument("--diarizer", default=AUTO, metavar="NAME", help="the engine that tells the speakers")
     transcribing.add_argument("--srt", type=Path, metavar="FILE", help="give speakers to its lines; recognise nothing")
     transcribing.set_defaults(run=_transcribe)
+    denoising = commands.add_parser("denoise", parents=[common], help="the recording with less noise")
+    denoising.add_argument("--output", type=Path, required=True, help="folder for the results")
+    denoising.add_argument("--quality", choices=QUALITIES, default="studio", help="what the noise is known by")
+    denoising.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="how much of the noise goes")
+    denoising.add_argument("--equalizer", choices=EQUALIZERS)
+    denoising.add_argument("--compress", action="store_true", help="bring loud and soft closer together")
+    denoising.add_argument("--loudness", type=float, metavar="LUFS", help="bring it to a loudness (EBU R 128)")
+    denoising.add_argument("--engine", default=AUTO, metavar="NAME")
+    denoising.set_defaults(run=_denoise)
     modelling = commands.add_parser("models", help="list, fetch or check models that no package ships")
     modelling.set_defaults(run=_models, json=False)
     add_models_arguments(modelling)

@@ -55,10 +55,13 @@ Power = npt.NDArray[np.float64]
 
 
 class BackgroundMask:
-    """What speech is of each bin of a recording, `pcm` (samples,) float32 at 16 kHz mono, by who spoke when."""
+    """What speech is of each bin of a recording, `pcm` (samples,) float32 at 16 kHz mono, by who spoke when.
 
-    def __init__(self, pcm: Samples, turns: Sequence[Turn]) -> None:
-        self._pcm = pcm
+    `strength` from 0 to 1 scales the masks in dB.
+    """
+
+    def __init__(self, pcm: Samples, turns: Sequence[Turn], strength: float = 1.0) -> None:
+        self._pcm, self._strength = pcm, strength
         speech = union((round(turn.start * RATE), round(turn.end * RATE)) for turn in turns)
         gaps = subtract(np.array([[0, len(pcm)]]), speech).tolist()
         self._pauses = np.concatenate([np.zeros(0, np.int64), *(np.arange(*GRID.within(*gap)) for gap in gaps)])
@@ -97,7 +100,7 @@ class BackgroundMask:
             self._unexplained_by(background, magnitudes),
             steady_mask(magnitudes, pauses, np.mean(np.square(background), axis=1)),
         )
-        return (np.clip(mask, MASK_FLOOR, 1) ** noisy)[:, RUN_IN:].astype(np.float32)
+        return (np.clip(mask, MASK_FLOOR, 1) ** (self._strength * noisy))[:, RUN_IN:].astype(np.float32)
 
     def _nearest_pauses(self, centre: int) -> Frames:
         middle = int(np.searchsorted(self._pauses, centre))
@@ -128,7 +131,7 @@ def steady_mask(magnitudes: Matrix, pauses: npt.NDArray[np.bool_], usual: Matrix
     for frame in range(len(power)):
         ratio = np.minimum(power[frame] / noise[frame], LARGEST_RATIO)
         prior = SMOOTHING * speech / noise[frame] + (1 - SMOOTHING) * np.maximum(ratio - 1, 0)
-        gains[frame] = _amplitude_gain(np.maximum(prior, LEAST_SNR), ratio)
+        gains[frame] = amplitude_gain(np.maximum(prior, LEAST_SNR), ratio, MASK_FLOOR)
         speech = gains[frame] ** 2 * power[frame]
     return gains.T
 
@@ -141,7 +144,8 @@ def _noise_power(power: Power, pauses: npt.NDArray[np.bool_], usual: Matrix) -> 
     return noise
 
 
-def _amplitude_gain(prior: Power, ratio: Power) -> Power:
+def amplitude_gain(prior: Power, ratio: Power, floor: float) -> Power:
+    """Of Ephraim & Malah's estimator, from `floor` to 1, by the SNR as expected and as heard, both power ratios."""
     wiener = prior / (1 + prior)
-    gain: Power = np.clip(wiener * np.exp(exp1(np.maximum(wiener * ratio, 1e-6)) / 2), MASK_FLOOR, 1)
+    gain: Power = np.clip(wiener * np.exp(exp1(np.maximum(wiener * ratio, 1e-6)) / 2), floor, 1)
     return gain

@@ -14,6 +14,8 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from .types import (
     CONFIDENCE_SECONDS,
+    DenoisingRequest,
+    DenoisingResult,
     DialogueRequest,
     DialogueResult,
     IdentificationRequest,
@@ -42,6 +44,7 @@ REQUESTS: dict[Task, type[Request]] = {
     "voiceprint": VoiceprintRequest,
     "dialogue": DialogueRequest,
     "transcription": TranscriptionRequest,
+    "denoising": DenoisingRequest,
 }
 RESULTS: dict[Task, type[Result]] = {
     "extraction": SpeakerResult,
@@ -50,6 +53,7 @@ RESULTS: dict[Task, type[Result]] = {
     "voiceprint": VoiceprintResult,
     "dialogue": DialogueResult,
     "transcription": TranscriptionResult,
+    "denoising": DenoisingResult,
 }
 
 

@@ -69,6 +69,7 @@ class Masking:
         self, media: MediaInfo, separator: Separator | None = None, background: BackgroundMask | None = None
     ) -> None:
         rate, frames = media.sample_rate, round(media.seconds * media.sample_rate)
+        self.rate = rate
         self._grid = Grid(rate)
         self._separator, self._background = separator, background
         self._split_up = () if separator is None else tuple(filter(separator.separable, separator.overlaps))

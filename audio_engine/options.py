@@ -8,7 +8,10 @@ from .errors import EngineError
 from .formats import REQUESTS
 from .transcription.languages import LANGUAGES
 from .types import (
+    EQUALIZERS,
     OVERLAP_POLICIES,
+    QUALITIES,
+    DenoisingRequest,
     DialogueRequest,
     IdentificationRequest,
     MediaLimits,
@@ -20,6 +23,7 @@ from .types import (
 
 MOST_SPEAKERS = 50
 LEAST_BITS, MOST_BITS = 8, 32  # per sample
+QUIETEST, LOUDEST = -40, -9  # LUFS: between the softest film and the loudest record
 
 
 def check_request(request: Request) -> None:
@@ -35,6 +39,8 @@ def check_request(request: Request) -> None:
                 check_threshold(request.threshold)
         case DialogueRequest():
             _check_dialogue_request(request)
+        case DenoisingRequest():
+            _check_denoising_request(request)
 
 
 def _check_transcription_request(request: TranscriptionRequest) -> None:
@@ -61,6 +67,17 @@ def _check_dialogue_request(request: DialogueRequest) -> None:
         _refuse("sample_rate", f"must be from {limits.minimum_rate} to {limits.maximum_rate} Hz")
     if request.bits is not None and not LEAST_BITS <= request.bits <= MOST_BITS:
         _refuse("bits", f"must be from {LEAST_BITS} to {MOST_BITS}")
+
+
+def _check_denoising_request(request: DenoisingRequest) -> None:
+    if request.quality not in QUALITIES:
+        _refuse("quality", f"must be one of {', '.join(QUALITIES)}")
+    if not 0 <= request.strength <= 1:
+        _refuse("strength", "must be from 0 to 1")
+    if request.equalizer is not None and request.equalizer not in EQUALIZERS:
+        _refuse("equalizer", f"must be one of {', '.join(EQUALIZERS)}")
+    if request.loudness is not None and not QUIETEST <= request.loudness <= LOUDEST:
+        _refuse("loudness", f"must be from {QUIETEST} to {LOUDEST} LUFS")
 
 
 def check_speakers(bounds: SpeakerBounds) -> None:

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from . import dialogue, enrolment, registry, speakers, transcribing
+from . import denoising, dialogue, enrolment, registry, speakers, transcribing
 from .errors import EngineError
 from .formats import result_json
 from .media import probe
 from .options import check_request
 from .progress import ignore_progress
 from .types import (
+    DenoisingRequest,
     DialogueRequest,
     MediaInfo,
     OutputFile,
@@ -59,6 +60,8 @@ def _perform(request: Request, media: MediaInfo, scratch: Path, progress: Progre
             return enrolment.learn(request, media, scratch, progress)
         case DialogueRequest():
             return dialogue.separate(request, media, scratch, progress)
+        case DenoisingRequest():
+            return denoising.denoise(request, media, scratch, progress)
     raise TypeError(f"no module does {request.task}")
 
 

@@ -27,6 +27,7 @@ ENGINES: dict[str, str] = {
     "whisper-large-v3": "audio_engine.backends.whisper:large_v3",
     "whisper-small": "audio_engine.backends.whisper:small",
     "whisper-base": "audio_engine.backends.whisper:base",
+    "spectral": "audio_engine.backends.spectral:SpectralDenoiser",
 }
 
 _loaded: list[Backend] = []

@@ -21,9 +21,9 @@ Spectra = npt.NDArray[np.complex64]
 class Grid:
     """Frame m is centred on sample m * hop of a recording at `rate` Hz and reaches two hops to either side."""
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int, hop_seconds: float = HOP_SECONDS) -> None:
         self.rate = rate
-        self.hop = round(HOP_SECONDS * rate)
+        self.hop = round(hop_seconds * rate)
         self.size = HOPS * self.hop
         self.bins = self.size // 2 + 1
         self._window = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.size) / self.size)).astype(np.float32)

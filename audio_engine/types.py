@@ -7,16 +7,30 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-Task = Literal["extraction", "diarization", "identification", "voiceprint", "transcription", "dialogue"]
+Task = Literal["extraction", "diarization", "identification", "voiceprint", "transcription", "dialogue", "denoising"]
 OverlapPolicy = Literal["separate", "keep", "mute"]  # what a track holds where several people speak at once
-Stage = Literal["decode", "activity", "embedding", "clustering", "resegmentation", "transcription", "tracks"]
+Stage = Literal[
+    "decode",
+    "activity",
+    "embedding",
+    "clustering",
+    "resegmentation",
+    "transcription",
+    "tracks",
+    "denoising",
+    "levelling",
+]
 FileKind = Literal["audio", "rttm", "json", "confidence", "transcript", "txt", "srt", "vtt"]
+Quality = Literal["balanced", "studio", "ultra"]  # of denoising: what the noise is known by
+Equalizer = Literal["balanced", "vocal", "bass_boost"]
 
 TASKS: tuple[Task, ...] = get_args(Task)
 SPEAKER_TASKS: tuple[Task, ...] = ("extraction", "diarization")
 TURN_TASKS: tuple[Task, ...] = (*SPEAKER_TASKS, "identification", "transcription")  # whose results tell who spoke when
 OVERLAP_POLICIES: tuple[OverlapPolicy, ...] = get_args(OverlapPolicy)
 STAGES: tuple[Stage, ...] = get_args(Stage)
+QUALITIES: tuple[Quality, ...] = get_args(Quality)
+EQUALIZERS: tuple[Equalizer, ...] = get_args(Equalizer)
 
 CONFIDENCE_SECONDS = 0.02  # a frame of `Diarization.confidence`
 
@@ -124,6 +138,18 @@ class DialogueRequest(Request):
     task: Literal["dialogue"] = "dialogue"
     sample_rate: int | None = None  # Hz
     bits: int | None = None  # per sample, 8 to 32
+
+
+@dataclass(frozen=True, slots=True)
+class DenoisingRequest(Request):
+    """The recording itself with less noise, and, where asked for, equalised, compressed and brought to a loudness."""
+
+    task: Literal["denoising"] = "denoising"
+    quality: Quality = "studio"
+    strength: float = 1.0  # 0 to 1: 0 leaves the noise, in between its reduction in dB is in proportion
+    equalizer: Equalizer | None = None
+    compress: bool = False
+    loudness: float | None = None  # LUFS to bring it to; None leaves it as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,3 +313,21 @@ class DialogueResult(Result):
     """What a dialogue separation found; its files are the stems."""
 
     speech_seconds: float  # in which at least one person speaks
+
+
+@dataclass(frozen=True, slots=True)
+class SoundStats:
+    """A recording in figures, None where it is too silent for one."""
+
+    noise_db: float | None  # dBFS, where it is quietest
+    loudness_lufs: float | None  # integrated, ITU-R BS.1770-4
+    peak: float  # linear, 1.0 is full scale
+
+
+@dataclass(frozen=True, slots=True)
+class DenoisingResult(Result):
+    quality: Quality
+    strength: float
+    noise_reduction_db: float | None  # by how much it became quieter where it was quietest, before any levelling
+    before: SoundStats
+    after: SoundStats

@@ -9,14 +9,20 @@ from typing import Any
 from audio_engine import registry
 from audio_engine.errors import EngineError
 from audio_engine.formats import voiceprint_from_text
+from audio_engine.options import LOUDEST, QUIETEST
 from audio_engine.registry import AUTO
 from audio_engine.transcription.languages import LANGUAGES
 from audio_engine.types import (
+    EQUALIZERS,
     OVERLAP_POLICIES,
+    QUALITIES,
+    DenoisingRequest,
     DialogueRequest,
+    Equalizer,
     IdentificationRequest,
     MediaLimits,
     OverlapPolicy,
+    Quality,
     Request,
     SpeakerBounds,
     SpeakerRequest,
@@ -188,6 +194,28 @@ class DialogueOptions(JobOptions):
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenoisingOptions(JobOptions):
+    quality: Quality = "studio"
+    strength: float = 1.0
+    equalizer: Equalizer | None = None
+    compress: bool = False
+    loudness: float | None = None  # LUFS
+
+    def __post_init__(self) -> None:
+        if self.quality not in QUALITIES:
+            raise _invalid("quality", f"must be one of {', '.join(QUALITIES)}")
+        if not 0 <= self.strength <= 1:
+            raise _invalid("strength", "must be between 0 and 1")
+        if self.equalizer is not None and self.equalizer not in EQUALIZERS:
+            raise _invalid("equalizer", f"must be one of {', '.join(EQUALIZERS)}")
+        if self.loudness is not None and not QUIETEST <= self.loudness <= LOUDEST:
+            raise _invalid("loudness", f"must be between {QUIETEST} and {LOUDEST} LUFS")
+
+    def request(self, task: str, **common: Any) -> DenoisingRequest:
+        return DenoisingRequest(task=task, **asdict(self), **common)
+
+
 OPTIONS: dict[str, type[JobOptions]] = {
     "extraction": SpeakerOptions,
     "diarization": SpeakerOptions,
@@ -195,6 +223,7 @@ OPTIONS: dict[str, type[JobOptions]] = {
     "voiceprint": VoiceprintOptions,
     "dialogue": DialogueOptions,
     "transcription": TranscriptionOptions,
+    "denoising": DenoisingOptions,
 }
 
 

@@ -45,7 +45,11 @@ FORMS = {
     "audiopod": "jobs.webhooks.event_body",
     "pyannoteai": "jobs.compat.pyannoteai.rendering.webhook_body",
 }
-JOB_TYPES = {"extraction": "speaker_extraction", "diarization": "speaker_diarization"}  # AudioPod's, where it has one
+JOB_TYPES = {  # AudioPod's, where it has one
+    "extraction": "speaker_extraction",
+    "diarization": "speaker_diarization",
+    "denoising": "denoise",
+}
 MOST_ENDPOINTS = 20
 GRACE = timedelta(hours=24)  # for which the secret before the newest signs too
 SWITCHED_OFF = "endpoint_off"

@@ -25,6 +25,8 @@ STAGE_WORDS: dict[str, str] = {
     "resegmentation": "Placing the changes of speaker",
     "transcription": "Writing down the words",
     "tracks": "Writing the tracks",
+    "denoising": "Taking the noise away",
+    "levelling": "Measuring and writing",
 }
 STAGES_OF: dict[str, tuple[str, ...]] = {
     "extraction": ("decode", "activity", "embedding", "clustering", "resegmentation", "tracks"),
@@ -33,6 +35,7 @@ STAGES_OF: dict[str, tuple[str, ...]] = {
     "voiceprint": ("decode", "activity", "embedding"),
     "dialogue": ("decode", "activity", "embedding", "clustering", "resegmentation", "tracks"),
     "transcription": ("decode", "activity", "embedding", "clustering", "resegmentation", "transcription"),
+    "denoising": ("denoising", "levelling"),
 }
 # Below these a forecast says more about the start than about the rest.
 FORECAST_AFTER = timedelta(seconds=3)
@@ -45,7 +48,11 @@ def state_words(status: str, stage: str = "") -> str:
 
 def steps(job: Job) -> list[tuple[str, str]]:
     """The stages that a job goes through, with their words."""
-    stages = ("download", *STAGES_OF[job.task]) if job.source_url else STAGES_OF[job.task]
+    stages = STAGES_OF[job.task]
+    if job.options.get("quality") == "ultra":  # which listens for the pauses first
+        stages = (*STAGES_OF["diarization"], *stages)
+    if job.source_url:
+        stages = ("download", *stages)
     return [(stage, STAGE_WORDS[stage]) for stage in stages]
 
 

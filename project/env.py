@@ -54,6 +54,7 @@ VARIABLES: dict[str, Variable] = {
             "voiceprint": "5.5",
             "dialogue": "5.5",
             "transcription": "5.5",
+            "denoising": "1.1",
         },
         "Price of one second of audio for each task, as JSON.",
     ),

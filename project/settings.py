@@ -224,6 +224,7 @@ SPECTACULAR_SETTINGS = {
         "jobs.api.schema.refuse_account_requests",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "QualityEnum": "audio_engine.types.QUALITIES",
         "StatusEnum": "jobs.api.render.STATUSES",
         "JobTypeEnum": "audio_engine.types.TASKS",
         "SpeakerJobTypeEnum": "audio_engine.types.SPEAKER_TASKS",
@@ -236,7 +237,17 @@ SPECTACULAR_SETTINGS = {
     },
     "TAGS": [
         {"name": name}
-        for name in ("Speakers", "Jobs", "Webhooks", "Credits", "Account", "pyannoteAI", "Timbr", "NeuralSpace")
+        for name in (
+            "Speakers",
+            "Noise",
+            "Jobs",
+            "Webhooks",
+            "Credits",
+            "Account",
+            "pyannoteAI",
+            "Timbr",
+            "NeuralSpace",
+        )
     ],
 }
 

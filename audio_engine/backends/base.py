@@ -6,13 +6,25 @@ import mmap
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ..transcription.transcript import Heard, Span
-from ..types import SPEAKER_TASKS, Diarization, Progress, SpeakerBounds, Task, Voiceprint
+from ..types import (
+    SPEAKER_TASKS,
+    Diarization,
+    MediaInfo,
+    Progress,
+    Quality,
+    SpeakerBounds,
+    Task,
+    Voiceprint,
+)
+
+if TYPE_CHECKING:
+    from ..suppression import Suppressor
 
 Samples = npt.NDArray[np.float32]
 VOICEPRINT_DECIMALS = 6  # as fine as float32, and short in JSON
@@ -84,6 +96,16 @@ def voiceprint(model: str, embedding: npt.NDArray[np.floating[Any]]) -> Voicepri
     if not 0 < length < np.inf:
         return None
     return Voiceprint(model, tuple(round(float(value), VOICEPRINT_DECIMALS) for value in embedding / length))
+
+
+class Denoiser(Backend, Protocol):
+    """Takes noise out of a recording."""
+
+    tasks: ClassVar[tuple[Task, ...]] = ("denoising",)
+
+    @abstractmethod
+    def suppressor(self, media: MediaInfo, quality: Quality, strength: float) -> Suppressor:
+        """What takes the samples of a recording of this rate and these channels, once and in order."""
 
 
 def release_pages(array: npt.NDArray[np.generic]) -> None:

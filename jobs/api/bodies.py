@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers as s
 
-from audio_engine.types import OVERLAP_POLICIES, TASKS
+from audio_engine.types import EQUALIZERS, OVERLAP_POLICIES, QUALITIES, TASKS
 from jobs.models import Track
 
 from .render import STATUSES
@@ -88,6 +88,11 @@ class OptionsBody(Body):
     language = _text("Of a transcription; empty to find it out.", required=False)
     speaker_labels = s.BooleanField(required=False, help_text="Of a transcription: whether it says who speaks.")
     diarizer = _text("Of a transcription: the engine that tells the speakers.", required=False)
+    quality = s.ChoiceField(QUALITIES, required=False)
+    strength = _number(required=False)
+    equalizer = s.ChoiceField(EQUALIZERS, required=False, allow_null=True)
+    compress = s.BooleanField(required=False)
+    loudness = _number("LUFS; null leaves it as it is.", required=False, allow_null=True)
 
 
 class PathBody(Body):
@@ -159,6 +164,12 @@ class OverlapBody(Body):
     separated = s.BooleanField(help_text="Each track holds its speaker's part; else a copy of all.")
 
 
+class SoundBody(Body):
+    noise_db = _number("dBFS where it is quietest.", allow_null=True)
+    loudness_lufs = _number("Integrated, ITU-R BS.1770-4.", allow_null=True)
+    peak = _number("1.0 is full scale.")
+
+
 class ResultBody(Body):
     """Beside files, engine, models and warnings what the job's task finds."""
 
@@ -177,6 +188,9 @@ class ResultBody(Body):
     )
     voiceprint = VoiceprintBody(required=False, help_text="Of a voiceprint's job.")
     speech_seconds = _number("In which at least one person speaks, of a dialogue separation.", required=False)
+    noise_reduction_db = _number("Where the recording is quietest, of a denoising.", required=False, allow_null=True)
+    before = SoundBody(required=False, help_text="The recording, of a denoising.")
+    after = SoundBody(required=False, help_text="What is left of it, of a denoising.")
     engine = _text()
     models = s.ListField(child=s.CharField())
     warnings = s.ListField(child=s.CharField(), help_text="Such as that the number of speakers could not be honoured.")

@@ -23,7 +23,7 @@ from jobs.poller import News, TooSlow, in_own_thread, poller
 
 from . import own_schema, render
 from .problems import OwnView
-from .speaker import own_job
+from .verbs import own_job
 
 HEARTBEAT = 15.0  # seconds between signs of life, each with a look whether the credentials still hold
 RECONNECT = 2000  # milliseconds

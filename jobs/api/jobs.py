@@ -18,7 +18,7 @@ from jobs.models import Job
 from . import events, own_schema, render, results, schema
 from .problems import OwnView
 from .serializers import ExportQuery, WaitQuery
-from .speaker import answer, own_job
+from .verbs import answer, own_job
 
 
 class AnyJob(APIView):

@@ -117,6 +117,14 @@ def _transcript(job: Job, tracks: list[Track], links: Links) -> Body:
     return _speakers(job, tracks, links) | {name: found[name] for name in told}
 
 
+# --- less noise
+
+
+def _denoised(job: Job, _tracks: list[Track], _links: Links) -> Body:
+    found = job.result or {}
+    return {name: found[name] for name in ("noise_reduction_db", "before", "after")}
+
+
 PARTS: dict[str, Callable[[Job, list[Track], Links], Body]] = {
     "extraction": _speakers,
     "diarization": _speakers,
@@ -124,4 +132,5 @@ PARTS: dict[str, Callable[[Job, list[Track], Links], Body]] = {
     "voiceprint": lambda job, _tracks, _links: {"voiceprint": (job.result or {})["voiceprint"]},
     "dialogue": _dialogue,
     "transcription": _transcript,
+    "denoising": _denoised,
 }

@@ -8,7 +8,8 @@ from typing import Any
 from rest_framework import serializers
 
 from audio_engine.exports import FORMATS
-from audio_engine.types import OVERLAP_POLICIES, SPEAKER_TASKS, TASKS
+from audio_engine.options import LOUDEST, QUIETEST
+from audio_engine.types import EQUALIZERS, OVERLAP_POLICIES, QUALITIES, SPEAKER_TASKS, TASKS
 from jobs.options import MOST_SPEAKERS
 
 from .render import STATUSES
@@ -17,13 +18,17 @@ MOST_JOBS_A_PAGE = 100
 LONGEST_WAIT = 60
 MOST_JOBS_A_BATCH = 100
 BATCH_TASKS = [task for task in TASKS if task != "identification"]  # which needs known voices
+NOISE_TYPES = ("general", "electrical_hum", "air_conditioning", "traffic", "crowd")  # AudioPod's
+UNSUPPORTED = {"stationary", "time_constant_s", "freq_mask_smooth_hz", "time_mask_smooth_ms"}
 
 
 def speaker_count(meaning: str) -> serializers.IntegerField:
     return serializers.IntegerField(required=False, min_value=1, max_value=MOST_SPEAKERS, help_text=meaning)
 
 
-class DiarizeSerializer(serializers.Serializer[Any]):
+class WorkSerializer(serializers.Serializer[Any]):
+    """What every request for work carries; each task adds its options, under the names of jobs/options.py."""
+
     file = serializers.FileField(required=False, allow_empty_file=True, help_text="An audio or video file.")
     url = serializers.CharField(
         required=False,
@@ -34,6 +39,9 @@ class DiarizeSerializer(serializers.Serializer[Any]):
     webhook_url = serializers.CharField(
         required=False, max_length=2000, help_text="Told how this job ends, besides the account's webhook endpoints."
     )
+
+
+class DiarizeSerializer(WorkSerializer):
     num_speakers = speaker_count("Exactly so many people speak.")
     min_speakers = speaker_count("At least so many people speak.")
     max_speakers = speaker_count("At most so many people speak.")
@@ -54,6 +62,49 @@ class ExtractSerializer(DiarizeSerializer):
     )
     clean_background = serializers.BooleanField(required=False, help_text="Lower noise and music in the tracks.")
     compact = serializers.BooleanField(required=False, help_text="Leave the silence out of the tracks.")
+
+
+class DenoiseSerializer(WorkSerializer):
+    quality_mode = serializers.ChoiceField(
+        QUALITIES,
+        required=False,
+        source="quality",
+        help_text="What the noise is known by: `balanced` follows it, `studio` (the default) also looks ahead, `ultra` "
+        "also knows how the pauses between the words sound.",
+    )
+    strength = serializers.FloatField(
+        required=False, min_value=0, max_value=1, help_text="0 leaves the noise, 1 (the default) takes what can go."
+    )
+    equalizer = serializers.ChoiceField(EQUALIZERS, required=False, help_text="None if left out.")
+    compress = serializers.BooleanField(required=False, help_text="Bring loud and soft closer together.")
+    loudness = serializers.FloatField(
+        required=False,
+        min_value=QUIETEST,
+        max_value=LOUDEST,
+        help_text="LUFS to bring it to (EBU R 128); it stays as loud as it was if left out.",
+    )
+    engine = serializers.CharField(required=False, max_length=40, help_text="`spectral`, or `auto`, the default.")
+
+
+class SpectralDenoiseSerializer(WorkSerializer):
+    noise_type = serializers.ChoiceField(
+        NOISE_TYPES,
+        required=False,
+        help_text="Changes nothing: what the noise sounds like is heard from the recording itself.",
+    )
+    prop_decrease = serializers.FloatField(
+        required=False, min_value=0, max_value=1, source="strength", help_text="How much of the noise goes, 0 to 1."
+    )
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        for name in UNSUPPORTED & self.initial_data.keys():
+            raise serializers.ValidationError({name: "This server has no such setting; leave it out."})
+        return {name: value for name, value in given.items() if name != "noise_type"}
+
+
+class PageQuery(serializers.Serializer[Any]):
+    skip = serializers.IntegerField(default=0, min_value=0, max_value=10**9)
+    limit = serializers.IntegerField(default=50, min_value=1, max_value=MOST_JOBS_A_PAGE)
 
 
 class JobsQuery(serializers.Serializer[Any]):
@@ -118,6 +169,11 @@ class BatchItem(ExtractSerializer):
     job_type = serializers.ChoiceField(BATCH_TASKS, default="extraction")
     sample_rate = serializers.IntegerField(required=False, help_text="Hz, of a dialogue separation's files.")
     bit_depth = serializers.IntegerField(required=False, help_text="Of a dialogue separation's files.")
+    quality = serializers.ChoiceField(QUALITIES, required=False, help_text="Of a denoising, as are the next four.")
+    strength = serializers.FloatField(required=False)
+    equalizer = serializers.ChoiceField(EQUALIZERS, required=False)
+    compress = serializers.BooleanField(required=False)
+    loudness = serializers.FloatField(required=False)
 
 
 class BatchSerializer(serializers.Serializer[Any]):

@@ -26,7 +26,7 @@ from jobs.options import JobOptions, asked_for
 
 from . import render
 from .requests import merged, too_large
-from .serializers import DiarizeSerializer
+from .serializers import WorkSerializer
 
 SUPPORTED_FORMATS = [
     *("audio/wav", "audio/mp3", "audio/m4a", "audio/aac", "audio/flac", "audio/ogg", "audio/opus", "audio/webm"),
@@ -39,6 +39,7 @@ SUPPORTED_EXTENSIONS = [
 ]
 
 
+Body = Callable[[Job, Request], dict[str, Any]]
 ADDRESSES = ("file", "url", "media", "webhook_url")
 
 
@@ -67,9 +68,12 @@ def digest(upload: TemporaryUploadedFile) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def submit(request: Request, task: str, fields: type[DiarizeSerializer]) -> Response:
-    """The answer to a request for work. Raises JobError, InsufficientCredits, IdempotencyError, ValidationError."""
-    return accept(request, read(request, task, fields), lambda job: render.job(job, request))
+def submit(request: Request, task: str, fields: type[WorkSerializer], body: Body = render.job) -> Response:
+    """The answer to a request for work, told as `body` tells jobs.
+
+    Raises JobError, InsufficientCredits, IdempotencyError, ValidationError.
+    """
+    return accept(request, read(request, task, fields), lambda job: body(job, request))
 
 
 def accept(request: Request, wanted: Submission, told: Callable[[Job], render.Body]) -> Response:
@@ -89,7 +93,7 @@ def accept(request: Request, wanted: Submission, told: Callable[[Job], render.Bo
             raise
 
 
-def read(request: Request, task: str, fields: type[DiarizeSerializer]) -> Submission:
+def read(request: Request, task: str, fields: type[WorkSerializer]) -> Submission:
     given = merged(request)
     upload, url, media = sent_file(request), given.get("url"), given.get("media")
     if sum(map(bool, (upload, url, media))) > 1:

@@ -5,27 +5,26 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpResponse, JsonResponse
+from drf_spectacular.utils import extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import idempotency
 from audio_engine.transcription.transcript import Sentence
 from audio_engine.transcription.writing import plain
 from audio_engine.types import Task
-from jobs import lifecycle, outbound, revisions, transcripts, webhooks
+from jobs import outbound, revisions, transcripts, webhooks
 from jobs.errors import JobError
 from jobs.models import Job, owned_by
 from jobs.options import asked_for
 
-from . import render, results
+from . import render, results, verbs
 from . import transcription_schema as schema
 from .requests import merged
-from .speaker import own_job, pause
 from .submission import Submission, accept, sent_file
 from .transcription_schema import EditSerializer, TranscribeSerializer, TranscriptionsQuery, TranscriptQuery
+from .verbs import own_job
 
 TASK: Task = "transcription"
 # AudioPod's names for the parts of ours; what else it offers changes nothing here, where all of it is always told.
@@ -62,39 +61,6 @@ class Transcriptions(APIView):
         page = found.select_related("media").prefetch_related("tracks").defer("result")
         page = page[wanted["skip"] : wanted["skip"] + wanted["limit"]]
         return Response([render.item(job) | _numbers(job) for job in page])
-
-
-class Transcription(APIView):
-    @schema.GET
-    def get(self, request: Request, job_id: int) -> Response:
-        job = own_job(request.user, job_id, (TASK,))
-        return Response(_told(job, request), headers=pause(job))
-
-    @schema.DELETE
-    def delete(self, request: Request, job_id: int) -> Response:
-        lifecycle.delete(own_job(request.user, job_id, (TASK,)), actor=request.user)
-        return Response(status=204)
-
-
-class Retry(APIView):
-    @schema.RETRY
-    def post(self, request: Request, job_id: int) -> Response:
-        with idempotency.reserve(request, {}) as reservation:
-            if reservation.answer:
-                return reservation.answer
-            failed = own_job(request.user, job_id, (TASK,))
-            with transaction.atomic():
-                job = lifecycle.retry(failed, actor=request.user)
-                return reservation.complete(_told(job, request))
-
-
-class Cancel(APIView):
-    @schema.CANCEL
-    def post(self, request: Request, job_id: int) -> Response:
-        job = own_job(request.user, job_id, (TASK,))
-        if job.status != Job.Status.CANCELED:
-            job = lifecycle.cancel(job, actor=request.user)
-        return Response(_told(job, request))
 
 
 class Transcript(APIView):
@@ -250,3 +216,26 @@ def _segment(job: Job, number: int, sentence: Sentence, *, labelled: bool) -> re
             for word in sentence.words
         ],
     }
+
+
+# --- looking after them
+
+
+class Transcribed:
+    tasks = (TASK,)
+    body = staticmethod(_told)
+
+
+@extend_schema_view(get=schema.GET, delete=schema.DELETE)
+class Transcription(Transcribed, verbs.Detail):
+    pass
+
+
+@extend_schema_view(post=schema.RETRY)
+class Retry(Transcribed, verbs.Retry):
+    pass
+
+
+@extend_schema_view(post=schema.CANCEL)
+class Cancel(Transcribed, verbs.Cancel):
+    pass

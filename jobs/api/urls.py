@@ -4,6 +4,7 @@ from django.urls import path
 
 from . import (
     batch,
+    denoiser,
     documents,
     estimate,
     events,
@@ -35,6 +36,12 @@ urlpatterns = [
     path("transcription/jobs/<int:job_id>/transcript", transcription.Transcript.as_view(), name="api-transcript"),
     path("transcription/jobs/<int:job_id>/edit", transcription.Edit.as_view(), name="api-transcript-edit"),
     path("transcription/jobs/<int:job_id>/versions", transcription.Versions.as_view(), name="api-transcript-versions"),
+    path("denoiser/denoise", denoiser.Denoise.as_view(), name="api-denoise"),
+    path("denoiser/spectral/denoise", denoiser.SpectralDenoise.as_view(), name="api-spectral-denoise"),
+    path("denoiser/jobs", denoiser.Jobs.as_view(), name="api-denoisings"),
+    path("denoiser/jobs/<int:job_id>", denoiser.JobDetail.as_view(), name="api-denoising"),
+    path("denoiser/jobs/<int:job_id>/retry", denoiser.Retry.as_view(), name="api-retry-denoising"),
+    path("denoiser/jobs/<int:job_id>/cancel", denoiser.Cancel.as_view(), name="api-cancel-denoising"),
     path("media", media.Uploads.as_view(), name="api-media"),
     path("media/<uuid:media>", media.Upload.as_view(), name="api-medium"),
     path("uploads", uploads.Uploads.as_view(), name="api-uploads"),

@@ -99,6 +99,23 @@ def recording_figures(result: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def facts(result: dict[str, Any]) -> list[tuple[str, str]]:
+    """What is told of a job that has no speakers."""
+    match result["task"]:
+        case "dialogue":
+            return [("Speech", in_words(result["speech_seconds"]))]
+        case "denoising":
+            before, after = result["before"], result["after"]
+            return [
+                ("Less noise", _level(result["noise_reduction_db"], "dB")),
+                ("Noise before", _level(before["noise_db"], "dBFS")),
+                ("after", _level(after["noise_db"], "dBFS")),
+                ("Loudness before", _level(before["loudness_lufs"], "LUFS")),
+                ("after", _level(after["loudness_lufs"], "LUFS")),
+            ]
+    return []
+
+
 def _figures(stats: dict[str, Any]) -> list[tuple[str, str]]:
     peak = stats["peak"]
     return [

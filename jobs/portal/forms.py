@@ -9,12 +9,21 @@ from audio_engine import registry
 from jobs.errors import JobError
 from jobs.options import MOST_SPEAKERS, asked_for
 
-TASK_CHOICES = [("extraction", "Tracks and who spoke when"), ("diarization", "Only who spoke when")]
+TASK_CHOICES = [
+    ("extraction", "Tracks and who spoke when"),
+    ("diarization", "Only who spoke when"),
+    ("denoising", "The recording with less noise"),
+]
 TRANSCRIPT_CHOICE = ("transcription", "What was said, and by whom")
 OVERLAP_CHOICES = [
     ("separate", "Split between the tracks"),
     ("keep", "All heard in each one’s track"),
     ("mute", "Left out of every track"),
+]
+QUALITY_CHOICES = [
+    ("studio", "Studio: looks ahead"),
+    ("balanced", "Balanced: quickest"),
+    ("ultra", "Ultra: also knows the pauses"),
 ]
 STATE_CHOICES = [("", "All"), ("active", "Under way"), ("succeeded", "Done"), ("failed", "Failed or canceled")]
 
@@ -40,6 +49,7 @@ class SubmitForm(forms.Form):
     )
     engine = forms.CharField(label="Engine", required=False, max_length=40, widget=forms.Select)
     clean_background = forms.BooleanField(label="Lower noise and music in the tracks", required=False)
+    quality = forms.ChoiceField(label="Noise reduction", choices=QUALITY_CHOICES, required=False, initial="studio")
     compact = forms.BooleanField(label="Leave the silence out of the tracks", required=False)
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -53,24 +63,28 @@ class SubmitForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data
         if not self.errors:
-            counts = {name: cleaned[name] for name in ("num_speakers", "min_speakers", "max_speakers")}
             try:
-                cleaned["options"] = asked_for(self.task_name, **counts, **self._other_options())
+                cleaned["options"] = asked_for(self.task_name, **self._options())
             except JobError as error:
                 rule = error.details.get("rule")
                 field = "engine" if error.details["field"] == "diarizer" else error.details["field"]
                 self.add_error(field, f"This {rule}." if rule else error.message)
         return cleaned
 
-    def _other_options(self) -> dict[str, Any]:
+    def _options(self) -> dict[str, Any]:
         """Of the task that is wanted. The engines to choose from are those that tell speakers."""
-        engine = self.cleaned_data["engine"] or registry.AUTO
+        given = self.cleaned_data
+        if self.task_name == "denoising":
+            return {"quality": given["quality"] or "studio"}
+        counts = {name: given[name] for name in ("num_speakers", "min_speakers", "max_speakers")}
+        engine = given["engine"] or registry.AUTO
         if self.task_name == "transcription":
-            return {"diarizer": engine}
+            return {**counts, "diarizer": engine}
         return {
-            "overlap": self.cleaned_data["overlap"] or "separate",
-            "clean_background": self.cleaned_data["clean_background"],
-            "compact": self.cleaned_data["compact"],
+            **counts,
+            "overlap": given["overlap"] or "separate",
+            "clean_background": given["clean_background"],
+            "compact": given["compact"],
             "engine": engine,
         }
 

@@ -246,7 +246,8 @@ def _results(job: Job) -> dict[str, Any]:
     assert job.result is not None
     results = {"result": job.result, "seconds": job.result["media"]["seconds"], "tracks": tracks}
     if job.task not in TURN_TASKS:
-        return results | {"sounds": [track for track in tracks if downloads.content_type(track).startswith("audio/")]}
+        sounds = [track for track in tracks if track.kind == Track.Kind.AUDIO]
+        return results | {"sounds": sounds, "facts": figures.facts(job.result)}
     return (
         results
         | {

@@ -9,7 +9,7 @@ import { send } from "./upload.js";
 
 const form = document.getElementById("drop");
 const [list, start, total, go, clear] = ["queue", "start", "total", "go", "clear"].map((id) => document.getElementById(id));
-const OPTIONS = ["task", "engine", "num_speakers", "min_speakers", "max_speakers", "overlap", "clean_background", "compact"];
+const OPTIONS = ["task", "engine", "num_speakers", "min_speakers", "max_speakers", "overlap", "clean_background", "compact", "quality"];
 const PLAIN_PARTS = 2; // a file of so many parts goes in one request
 const queue = new Set();
 let sending = false;
@@ -55,6 +55,12 @@ function refuse(item, words) {
   item.refused = true;
   item.view.note(words, true);
   item.view.stopped();
+}
+
+/** Those of the task that is chosen. */
+function showOptions() {
+  const task = form.elements.task.value;
+  for (const option of form.querySelectorAll("[data-for]")) option.hidden = !option.dataset.for.split(" ").includes(task);
 }
 
 // --- what it costs
@@ -158,7 +164,11 @@ clear.addEventListener("click", () => {
   showTotal();
 });
 form.addEventListener("submit", (event) => event.preventDefault());
-form.elements.task.addEventListener("change", showCosts);
+form.elements.task.addEventListener("change", () => {
+  showOptions();
+  showCosts();
+});
+showOptions();
 
 for (const id of ["pick-files", "pick-folder"]) {
   document.getElementById(id).addEventListener("change", ({ target }) => {

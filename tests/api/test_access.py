@@ -11,7 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.models import APIKey
 from jobs import lifecycle, uploads, webhooks
 from jobs.models import Job, Media, Upload, WebhookDelivery
-from jobs.options import TranscriptionOptions
+from jobs.options import DenoisingOptions, TranscriptionOptions
 from tests.api.programs import Program
 
 URL = {"url": "https://example.org/a.wav"}
@@ -48,6 +48,13 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/transcription/jobs/{job_id}/edit", "get"): (OWN, 409),
     ("/api/v1/transcription/jobs/{job_id}/edit", "put"): (OWN, 422),
     ("/api/v1/transcription/jobs/{job_id}/versions", "get"): (OWN, 409),
+    ("/api/v1/denoiser/denoise", "post"): (EVERYBODYS, 200),
+    ("/api/v1/denoiser/spectral/denoise", "post"): (EVERYBODYS, 200),
+    ("/api/v1/denoiser/jobs", "get"): (EVERYBODYS, 200),
+    ("/api/v1/denoiser/jobs/{job_id}", "get"): (OWN, 200),
+    ("/api/v1/denoiser/jobs/{job_id}", "delete"): (OWN, 204),
+    ("/api/v1/denoiser/jobs/{job_id}/retry", "post"): (OWN, 200),
+    ("/api/v1/denoiser/jobs/{job_id}/cancel", "post"): (OWN, 200),
     ("/api/v1/media", "post"): (EVERYBODYS, 400),
     ("/api/v1/media/{media}", "delete"): (OWN, 409),
     ("/api/v1/uploads", "post"): (EVERYBODYS, 400),
@@ -107,9 +114,10 @@ def patterns(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, URLPatte
 @pytest.fixture
 def job(queued):
     """Canceled, so that it can be retried and canceled again and its owner's webhook is told; its owner has a key, and
-    a canceled transcription.
+    a canceled transcription and a canceled noise reduction.
     """
     lifecycle.cancel(lifecycle.submit(queued.media, "transcription", TranscriptionOptions()))
+    lifecycle.cancel(lifecycle.submit(queued.media, "denoising", DenoisingOptions()))
     webhooks.create(queued.owner, "https://example.org/hook", ["job.cancelled"])
     APIKey.issue(queued.owner, "laptop")
     uploads.create(queued.owner, 1000, "talk.wav", "")
@@ -119,7 +127,7 @@ def job(queued):
 def attempt(program: Program, path: str, method: str, number: int) -> int:
     body = (
         URL
-        if path.endswith(("extract", "diarize", "endpoints"))
+        if path.endswith(("extract", "diarize", "denoise", "endpoints"))
         else {}
         if method in ("post", "patch", "put")
         else None
@@ -128,6 +136,8 @@ def attempt(program: Program, path: str, method: str, number: int) -> int:
     if path.startswith("/api/v1/transcription/"):
         number = Job.objects.get(task="transcription").number
     ids = {"job_id": number, "endpoint": delivery.endpoint.uuid, "delivery": delivery.uuid, "code": "JOB_NOT_FOUND"}
+    if "/denoiser/" in path:
+        ids["job_id"] = Job.objects.filter(task="denoising").earliest("pk").number
     ids["media"], ids["key_id"] = Media.objects.get().uuid, APIKey.objects.get(name="laptop").pk
     ids["upload"] = Upload.objects.get().uuid
     address = (path.removeprefix("/api/v1/") + QUERIES.get(path, "")).format(**ids)

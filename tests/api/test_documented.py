@@ -62,6 +62,11 @@ def run(web: Soloist, console: Console, recording: Path, tmp_path_factory: pytes
     return of
 
 
+def test_less_noise(run):
+    told, _ = run("Less noise")
+    assert '"quality_mode":"balanced"' in told
+
+
 def test_files_for_other_programs(run):
     told, folder = run("Files for other programs")
     assert (folder / "meeting.srt").read_text().startswith("1\n00:00:00,100 --> ")

@@ -1,4 +1,4 @@
-"""What a job's row says, as the engine is asked for it."""
+"""What may be asked of a job of each task, and what its row says, as the engine is asked for it."""
 
 from __future__ import annotations
 
@@ -68,3 +68,31 @@ def test_a_sample_of_a_voice_may_be_half_a_minute_long():
     for most, expected in ((86_400.0, 30.3), (10.0, 10.0)):
         asked = options.asked_for("voiceprint").request("voiceprint", limits=MediaLimits(seconds=most), **common)
         assert asked == VoiceprintRequest(**common, limits=MediaLimits(seconds=expected))
+
+
+def test_every_option_of_a_denoising_reaches_the_engine():
+    wanted = {"quality": "ultra", "strength": 0.5, "equalizer": "vocal", "compress": True, "loudness": -16.0}
+    request = options.asked_for("denoising", **wanted).request("denoising", source=Path("in"), output=Path("out"))
+    assert {name: getattr(request, name) for name in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("task", "given", "field"),
+    [
+        ("extraction", {"volume": 11}, "volume"),
+        ("extraction", {"engine": "nobody"}, "engine"),
+        ("extraction", {"engine": "spectral"}, "engine"),
+        ("extraction", {"min_speakers": 3, "max_speakers": 2}, "min_speakers"),
+        ("denoising", {"num_speakers": 2}, "num_speakers"),
+        ("denoising", {"engine": "embedded"}, "engine"),
+        ("denoising", {"quality": "best"}, "quality"),
+        ("denoising", {"strength": 1.01}, "strength"),
+        ("denoising", {"strength": float("nan")}, "strength"),
+        ("denoising", {"equalizer": "treble"}, "equalizer"),
+        ("denoising", {"loudness": -3.0}, "loudness"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_name(task: str, given: dict, field: str):
+    with pytest.raises(JobError) as refused:
+        options.asked_for(task, **given)
+    assert (refused.value.code, refused.value.details["field"]) == ("INVALID_OPTION", field)

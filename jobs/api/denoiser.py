@@ -1,0 +1,112 @@
+"""/api/v1/denoiser/…: AudioPod's noise reduction, over jobs of the task `denoising`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from audio_engine.types import Task
+from jobs import downloads
+from jobs.models import Job, Track, owned_by
+
+from . import denoiser_schema as schema
+from . import verbs
+from .render import STATUS_WORDS, moment
+from .serializers import DenoiseSerializer, PageQuery, SpectralDenoiseSerializer
+from .submission import submit
+
+TASK: Task = "denoising"
+
+
+def body(job: Job, request: Request) -> dict[str, Any]:
+    """A job in AudioPod's fields for denoising. There is no video: of one, its sound is cleaned."""
+    cleaned = next((track for track in job.tracks.all() if track.kind == Track.Kind.AUDIO), None)
+    return {
+        "id": job.number,
+        "job_type": job.task,
+        "status": STATUS_WORDS[job.status],
+        "stage": job.stage or None,
+        "progress": int(job.progress * 100),
+        "task_id": str(job.uuid),
+        "user_id": str(job.owner_id),
+        "original_filename": job.name,
+        "display_name": job.name,
+        "input_path": job.media.file if job.media else job.source_url or None,
+        "output_path": cleaned.file if cleaned else None,
+        "output_url": downloads.track_url(cleaned, request) if cleaned else None,
+        "is_video": False,
+        "video_output_path": None,
+        "video_output_url": None,
+        "created_at": moment(job.created_at),
+        "updated_at": moment(job.finished_at or job.started_at or job.queued_at or job.created_at),
+        "completed_at": moment(job.finished_at),
+        "quality_mode": job.options["quality"],
+        "options": job.options,
+        "credits_required": job.credits,
+        "credits_charged": job.credits if job.status == Job.Status.SUCCEEDED else 0,
+        "error_code": job.error_code or None,
+        "error_message": job.error_message or None,
+        "stats": _stats(job) if job.result else None,
+    }
+
+
+def _stats(job: Job) -> dict[str, Any]:
+    found = job.result or {}
+    assert job.finished_at is not None
+    taken = (job.finished_at - (job.started_at or job.created_at)).total_seconds()
+    return {
+        "noise_reduction_db": found["noise_reduction_db"],
+        "processing_time": round(taken, 3),
+        "audio_duration": found["media"]["seconds"],
+        "before": found["before"],
+        "after": found["after"],
+        "engine": found["engine"],
+        "models": found["models"],
+        "warnings": found["warnings"],
+    }
+
+
+class Denoise(APIView):
+    @schema.DENOISE
+    def post(self, request: Request) -> Response:
+        return submit(request, TASK, DenoiseSerializer, body)
+
+
+class SpectralDenoise(APIView):
+    @schema.SPECTRAL
+    def post(self, request: Request) -> Response:
+        return submit(request, TASK, SpectralDenoiseSerializer, body)
+
+
+class Jobs(APIView):
+    @schema.LIST
+    def get(self, request: Request) -> Response:
+        query = PageQuery(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        skip, limit = query.validated_data["skip"], query.validated_data["limit"]
+        found = owned_by(request.user).filter(task=TASK).select_related("media").prefetch_related("tracks")
+        return Response([body(job, request) for job in found[skip : skip + limit]])
+
+
+class Denoisings:
+    tasks = (TASK,)
+    body = staticmethod(body)
+
+
+@extend_schema_view(get=schema.GET, delete=schema.DELETE)
+class JobDetail(Denoisings, verbs.Detail):
+    pass
+
+
+@extend_schema_view(post=schema.RETRY)
+class Retry(Denoisings, verbs.Retry):
+    pass
+
+
+@extend_schema_view(post=schema.CANCEL)
+class Cancel(Denoisings, verbs.Cancel):
+    pass
