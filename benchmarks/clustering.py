@@ -1,8 +1,8 @@
 """Clustering a sample of the windows against scipy's linkage and numpy's dense eigenvectors over all of them:
 `python -m benchmarks.clustering [WINDOWS ...]`.
 
-The windows are unit vectors of two scales around six random speakers. Where a peer would take minutes or gigabytes it
-is left out and said so.
+The windows are drawn around six random speakers as the engine's voice space says windows of speakers differ. Where a
+peer would take minutes or gigabytes it is left out and said so.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.linalg import eigh
 
 from audio_engine.backends.embedded.clustering import cluster, sample_rows
+from audio_engine.backends.embedded.embeddings import GRID
 from audio_engine.backends.embedded.spectral import kmeans, unit_rows
+from audio_engine.backends.embedded.voice_space import shipped_space
 from audio_engine.types import SpeakerBounds
 
 from .rounds import compare, print_machine, print_timings
@@ -25,6 +27,7 @@ SPEAKERS = 6
 DIMENSION = 256
 LARGEST_EIGH, LARGEST_LINKAGE = 4_000, 10_000
 NEIGHBOURS = 0.1
+OUTSIDE = 0.02  # of what the space does not see, so that no window is a copy of another
 
 Vectors = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
@@ -58,16 +61,19 @@ def compare_at(windows: int) -> None:
 
 def speakers(windows: int) -> tuple[Vectors, Labels]:
     """Vectors (windows, 2, 256) and whose they are, in turns of 20 windows."""
-    random = np.random.default_rng(7)
-    voices = random.random((SPEAKERS, 2, DIMENSION))
+    random, space = np.random.default_rng(7), shipped_space()
+    voices = np.sqrt(space.between) * random.standard_normal((SPEAKERS, len(space.between)))
     truth = np.repeat(random.integers(0, SPEAKERS, -(-windows // 20)), 20)[:windows]
-    noisy = np.maximum(voices[truth] + 0.5 * random.standard_normal((windows, 2, DIMENSION)), 0)
-    return (noisy / np.linalg.norm(noisy, axis=2, keepdims=True)).astype(np.float32), truth
+    points = voices[truth] + random.standard_normal((windows, len(space.between)))
+    spread = OUTSIDE * random.standard_normal((windows, len(space.mean)))
+    vectors = (space.mean + points @ np.linalg.pinv(space.directions) + spread).reshape(windows, 2, DIMENSION)
+    return (vectors / np.linalg.norm(vectors, axis=2, keepdims=True)).astype(np.float32), truth
 
 
 def sampled(vectors: Vectors) -> Labels:
     """As the engine does: speakers from at most 1,500 windows, all others to the nearest of them."""
-    found = cluster(vectors[sample_rows(np.ones(len(vectors), np.float32))], SpeakerBounds())
+    rows = sample_rows(np.ones(len(vectors), np.float32))
+    found = cluster(vectors[rows], GRID * rows, SpeakerBounds())
     centroids = found.centroids.reshape(len(found), -1)
     return (vectors.reshape(len(vectors), -1) @ centroids.T).argmax(axis=1)
 

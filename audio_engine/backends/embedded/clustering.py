@@ -1,8 +1,9 @@
-"""Which window is whose: spectral clustering of a sample of windows, centroids for the rest.
+"""Which window is whose: clusters of a sample of windows, centroids for the rest.
 
-Sources: Park et al., "Auto-Tuning Spectral Clustering for Speaker Diarization Using Normalized Maximum Eigengap" (IEEE
-SPL 2020) for the graph and the count; Park et al., "Multi-Scale Speaker Diarization with Neural Affinity Score Fusion"
-(ICASSP 2021) for the fusion of scales, here a mean of cosines.
+VBx finds the voices; where it finds fewer or more than the caller allows, spectral clustering does. Sources: Park et
+al., "Auto-Tuning Spectral Clustering for Speaker Diarization Using Normalized Maximum Eigengap" (IEEE SPL 2020) for the
+graph and the count there; Park et al., "Multi-Scale Speaker Diarization with Neural Affinity Score Fusion" (ICASSP
+2021) for the fusion of scales, here a mean of cosines.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...types import SpeakerBounds
+from . import vbx
 from .spectral import MINIMUM_NEIGHBOURS, Labels, Matrix, NeighbourGraph, kmeans, unit_rows
+from .voice_space import shipped_space
 
 MAXIMUM_SPEAKERS = 10  # looked for when the caller sets no bound
 NEIGHBOUR_SHARES = (0.05, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3, 0.4)  # of the windows
@@ -21,6 +24,7 @@ LARGEST_SAMPLE = 1500  # windows in the dense affinity at most
 PURE = 0.5  # of the short window one voice alone
 MINIMUM_PURE = 12
 REFINEMENTS = 2
+FEWEST = 6  # windows to find voices in: of fewer there is one, unless more are asked for
 COPY = 0.97  # cosine that two utterances of one voice do not reach: the second window is the first one played again
 APART = 5  # windows that do not overlap, on the grid
 
@@ -48,33 +52,44 @@ def _spread(total: int, limit: int) -> npt.NDArray[np.int64]:
     return np.linspace(0, total - 1, min(limit, total)).round().astype(np.int64)
 
 
-def cluster(vectors: Vectors, bounds: SpeakerBounds) -> Clusters:
-    """Finds the speakers in sampled windows (windows, scales, dimension). Of too few windows it finds fewer speakers
-    than `bounds` asks for."""
-    flat = _without_copies(unit_rows(vectors.reshape(len(vectors), -1).astype(np.float64)))
-    labels = _partition(flat, bounds)
+def cluster(vectors: Vectors, centres: npt.NDArray[np.int64], bounds: SpeakerBounds) -> Clusters:
+    """Finds the speakers in sampled windows (windows, scales, dimension), around `centres` (windows,) in 10 ms frames.
+    Of too few windows it finds fewer speakers than `bounds` asks for."""
+    flat = vectors.reshape(len(vectors), -1).astype(np.float64)
+    kept = _first_played(unit_rows(flat))
+    unit = unit_rows(flat[kept])
+    labels = _partition(flat[kept], unit, centres[kept], bounds)
     for _ in range(REFINEMENTS):
-        means = unit_rows(np.stack([flat[labels == label].mean(axis=0) for label in np.unique(labels)]))
-        labels = (flat @ means.T).argmax(axis=1)
+        means = unit_rows(np.stack([unit[labels == label].mean(axis=0) for label in np.unique(labels)]))
+        labels = (unit @ means.T).argmax(axis=1)
     return Clusters(means.reshape(len(means), *vectors.shape[1:]).astype(np.float32))
 
 
-def _without_copies(vectors: Matrix) -> Matrix:
+def _first_played(unit: Matrix) -> npt.NDArray[np.bool_]:
     """The windows less those played before: in loops and jingles each window and its copies would be a cluster."""
-    order = np.arange(len(vectors))
-    copies = (vectors @ vectors.T >= COPY) & (order[:, None] - order >= APART)
-    return vectors[~copies.any(axis=1)]
+    order = np.arange(len(unit))
+    copies = (unit @ unit.T >= COPY) & (order[:, None] - order >= APART)
+    return np.asarray(~copies.any(axis=1))
 
 
-def _partition(vectors: Matrix, bounds: SpeakerBounds) -> Labels:
-    windows = len(vectors)
+def _partition(vectors: Matrix, unit: Matrix, centres: npt.NDArray[np.int64], bounds: SpeakerBounds) -> Labels:
+    """The speaker of each window, `unit` being `vectors` at unit length."""
+    windows = len(unit)
     low = min(bounds.exact or bounds.minimum or 1, windows)
     high = min(bounds.exact or bounds.maximum or max(MAXIMUM_SPEAKERS, low), windows)
     if high == 1:
         return np.zeros(windows, dtype=np.int64)
+    if windows >= FEWEST:
+        labels = vbx.voices(vectors, centres, shipped_space())
+        if low <= labels.max() + 1 <= high:
+            return labels
     if windows <= 2 * MINIMUM_NEIGHBOURS or high >= windows - 1:
-        return kmeans(vectors, low)
-    graph = NeighbourGraph(vectors, high + 1)
+        return kmeans(unit, low)
+    return _spectral_partition(unit, low, high)
+
+
+def _spectral_partition(unit: Matrix, low: int, high: int) -> Labels:
+    graph = NeighbourGraph(unit, high + 1)
     count, neighbours = _widest_gap(graph, low, high)
     return graph.partition(count, neighbours)
 

@@ -15,7 +15,7 @@ from ...parallel import libraries_on_one_thread
 from ...types import Diarization, Progress, SpeakerBounds, Stage, Turn
 from ..base import Diarizer, Samples
 from . import packages
-from .activity import Mask, drop_runs, listen, runs, speech_mask
+from .activity import Activity, Mask, drop_runs, listen, runs, speech_mask
 from .blocks import block_ranges
 from .clustering import Clusters, cluster, sample_rows
 from .confidence import Evidence, Support, support, with_confidence
@@ -85,26 +85,29 @@ class EmbeddedDiarizer(Diarizer):
         self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress
     ) -> tuple[Diarization, Evidence]:
         """As `diarize`, without confidence but with what it is judged by."""
-        self.load()
-        assert self._networks is not None
-        networks = self._networks
-        gain = gain_curve(frame_levels(pcm))
-        heard = listen(pcm, gain, networks.silero, networks.head, _part(progress, "activity"))
+        heard, windows = self.hear(pcm, scratch, progress)
         speech = speech_mask(heard.speech)
         overlap = overlap_mask(heard.overlap, speech)
-        nobody = _silence(), Evidence(heard.speech, heard.overlap, np.zeros((len(speech), 2), dtype=np.float16))
-        if not speech.any():
-            return nobody
-        solo = speech * (1 - heard.overlap)
-        windows = embed(pcm, gain, speech, solo, networks.encoder, networks.bf16, scratch, _part(progress, "embedding"))
-        if not len(windows):  # a syllable or two, too short to know a voice by
-            return nobody
+        if not len(windows):  # nothing said, or a syllable or two, too short to know a voice by
+            return _silence(), Evidence(heard.speech, heard.overlap, np.zeros((len(speech), 2), dtype=np.float16))
         clusters = _clusters(windows, bounds)
         _part(progress, "clustering")(1.0)
         first, second, backing = _speakers(windows, clusters, speech, overlap, _part(progress, "resegmentation"))
         found = _diarization(first, second, bounds)
         found = replace(found, voiceprints=voiceprints(windows, found.turns, found.speakers, len(speech)))
         return found, Evidence(heard.speech, heard.overlap, backing)
+
+    def hear(self, pcm: Samples, scratch: Path, progress: Progress) -> tuple[Activity, Windows]:
+        """Where anyone speaks, and the embeddings of the windows there."""
+        self.load()
+        assert self._networks is not None
+        networks = self._networks
+        gain = gain_curve(frame_levels(pcm))
+        heard = listen(pcm, gain, networks.silero, networks.head, _part(progress, "activity"))
+        speech = speech_mask(heard.speech)
+        solo = speech * (1 - heard.overlap)
+        encoder, report = networks.encoder, _part(progress, "embedding")
+        return heard, embed(pcm, gain, speech, solo, encoder, networks.bf16, scratch, report)
 
 
 def _part(progress: Progress, stage: Stage) -> Callable[[float], None]:
@@ -113,8 +116,8 @@ def _part(progress: Progress, stage: Stage) -> Callable[[float], None]:
 
 
 def _clusters(windows: Windows, bounds: SpeakerBounds) -> Clusters:
-    sample = windows.take(sample_rows(windows.alone))
-    return cluster(sample, bounds)
+    rows = sample_rows(windows.alone)
+    return cluster(windows.take(rows), windows.centres[rows], bounds)
 
 
 def _speakers(

@@ -21,7 +21,7 @@ SPEECH_PERCENTILE = 95
 WINDOW_FRAMES = 1500  # 15 s: longer than a phrase
 STEP_FRAMES = 500
 GATE_DB = 18.0  # below the recording's speech level a stretch holds no speech to measure
-MAXIMUM_GAIN_DB = 50.0
+MAXIMUM_GAIN_DB = 60.0
 FLOOR_DB = -100.0
 
 Levels = npt.NDArray[np.float32]

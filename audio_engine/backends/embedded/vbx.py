@@ -1,0 +1,94 @@
+"""Whose each window is and how many voices there are: variational Bayes on a hidden Markov model of voices.
+
+Each state is a voice, a point drawn from the voice space's distribution between voices, and windows scatter about it;
+voices that the windows do not need lose theirs. Source: Landini, Profant, Diez & Burget, "Bayesian HMM Clustering of
+X-Vector Sequences (VBx) in Speaker Diarization: Theory, Implementation and Analysis on Standard Tasks" (Computer Speech
+& Language 2022), from where also the start by agglomerative clustering.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .embeddings import GRID
+from .spectral import Labels, Matrix
+from .voice_space import VoiceSpace
+
+STARTS = 12  # clusters to start with; what is too many dies out
+START_SHARPNESS = 5.0  # of the starting responsibilities, as logits
+EVIDENCE = 0.3  # of a window: its neighbours on the grid overlap it and tell much the same
+PRIOR = 8.0  # weight of the distribution between voices: the higher, the fewer voices
+PRIOR_WINDOWS = 250  # of more windows it weighs more, or every mood of a voice would be another voice
+STAY = 0.8  # probability that the same voice speaks a grid step later
+LEAST_WINDOWS = 4  # of a voice
+ROUNDS = 20
+CONVERGED = 1e-2  # nats
+
+
+def voices(vectors: Matrix, centres: npt.NDArray[np.int64], space: VoiceSpace) -> Labels:
+    """The voice of each window, shape (windows,), numbered from 0 without gaps; `vectors` (windows, inputs), `centres`
+    (windows,) rising, in 10 ms frames."""
+    points = space.about_these_voices(vectors)
+    share = start(space.about_all_voices(vectors))
+    prior = PRIOR * max(1.0, len(vectors) / PRIOR_WINDOWS)
+    stay = STAY ** (np.diff(centres) / GRID)
+    weight, before = np.full(share.shape[1], 1 / share.shape[1]), -np.inf
+    for _ in range(ROUNDS):
+        scores, distance = _scores(points, share, space.between, prior)
+        share, weight, likelihood = forward_backward(scores, weight, stay)
+        if likelihood - distance - before < CONVERGED:
+            break
+        before = likelihood - distance
+    return _without_slight(share)
+
+
+def start(points: Matrix) -> Matrix:
+    """Responsibilities (windows, STARTS at most) by average linkage of cosines."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    clusters = min(STARTS, max(2, len(points) // 3))
+    labels = fcluster(linkage(points, "average", metric="cosine"), clusters, "maxclust") - 1
+    share = np.exp(START_SHARPNESS * (labels[:, None] == np.arange(labels.max() + 1)))
+    return share / share.sum(axis=1, keepdims=True)
+
+
+def _scores(points: Matrix, share: Matrix, between: npt.NDArray[np.float32], prior: float) -> tuple[Matrix, float]:
+    """Expected log likelihood of each window under each voice, (windows, voices), up to what all voices share, and the
+    divergence of the voices from the distribution between voices (equations 16 and 17 of the paper)."""
+    ratio = EVIDENCE / prior
+    scaled = points * np.sqrt(between)
+    variance = 1 / (1 + ratio * share.sum(axis=0)[:, None] * between)
+    means = ratio * variance * (share.T @ scaled)
+    scores = EVIDENCE * (scaled @ means.T - 0.5 * ((variance + means**2) @ between))
+    return scores, 0.5 * prior * float((variance + means**2 - np.log(variance) - 1).sum())
+
+
+def forward_backward(scores: Matrix, weight: Matrix, stay: Matrix) -> tuple[Matrix, Matrix, float]:
+    """Responsibilities (windows, voices), the voices' new weights (voices,) and the log likelihood, in a chain that
+    keeps its voice from window n to n + 1 with probability stay[n] and else draws one by `weight` (Rabiner, "A Tutorial
+    on Hidden Markov Models", Proc. IEEE 1989)."""
+    top = scores.max(axis=1, keepdims=True)
+    likely = np.exp(scores - top)
+    forward, backward, scale = np.empty_like(likely), np.ones_like(likely), np.empty(len(likely))
+    ahead = weight
+    for window, one in enumerate(likely):
+        joint = one * ahead
+        scale[window] = joint.sum()
+        forward[window] = joint / scale[window]
+        if window < len(stay):
+            ahead = stay[window] * forward[window] + (1 - stay[window]) * weight
+    for window in range(len(stay) - 1, -1, -1):
+        later = likely[window + 1] * backward[window + 1]
+        backward[window] = (stay[window] * later + (1 - stay[window]) * (weight @ later)) / scale[window + 1]
+    share = forward * backward
+    later = likely[1:] * backward[1:] / scale[1:, None]
+    drawn = share[0] + ((1 - stay)[:, None] * weight * later).sum(axis=0)
+    return share / share.sum(axis=1, keepdims=True), drawn / drawn.sum(), float(np.log(scale).sum() + top.sum())
+
+
+def _without_slight(share: Matrix) -> Labels:
+    """The likeliest voice of each window, among those that have LEAST_WINDOWS."""
+    sizes = np.bincount(share.argmax(axis=1), minlength=share.shape[1])
+    kept = np.flatnonzero(sizes >= min(LEAST_WINDOWS, sizes.max()))
+    return np.unique(share[:, kept].argmax(axis=1), return_inverse=True)[1]
