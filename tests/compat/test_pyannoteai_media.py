@@ -102,7 +102,7 @@ def test_a_recording_that_is_too_large_is_refused_unread(api, recording, setting
 
 def test_an_account_cannot_fill_the_disk(api, recording, settings, monkeypatch):
     monkeypatch.setattr("jobs.ingest.MOST_UNUSED_UPLOADS", 1)
-    settings.MAX_UPLOAD_BYTES = 100_000
+    settings.MAX_UPLOAD_BYTES = settings.MAX_RESUMABLE_BYTES = 100_000
     send(api, recording.read_bytes())
     answer = put(signed(api, "input", "media://another"), recording.read_bytes())
     assert (answer.status_code, answer.json()["message"][:25]) == (400, "Too many recordings wait ")
