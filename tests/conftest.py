@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
     if "PYTEST_XDIST_WORKER" not in os.environ:  # they inherit which database
         os.environ["DATABASE_URL"] = database_url(config)
-    if config.getoption("numprocesses", None) is None:  # else it is the workers who test
+    if not config.getoption("numprocesses", None):  # else it is the workers who test
         choose_settings(config)
 
 
