@@ -232,6 +232,7 @@ SPECTACULAR_SETTINGS = {
         "PyannoteModelEnum": "jobs.compat.pyannoteai.requests.MODELS",
         "PyannoteTranscriberEnum": "jobs.compat.pyannoteai.requests.TRANSCRIBERS",
         "PyannoteStatusEnum": "jobs.compat.pyannoteai.rendering.STATUSES",
+        "EqualizerEnum": "audio_engine.types.EQUALIZERS",
         "TimbrStatusEnum": "jobs.compat.timbr.requests.STATUSES",
         "TimbrJobTypeEnum": "jobs.compat.timbr.rendering.TYPES",
     },

@@ -53,9 +53,9 @@ TIMBR_UPLOAD = """curl -X PUT "$upload_url" \\
     --data-binary @your_audio.wav"""
 
 
-@pytest.fixture(scope="module")
-def key(soloist: Soloist) -> str:
-    return soloist.account("curl@example.org")
+@pytest.fixture
+def key(soloist: Soloist, request: pytest.FixtureRequest) -> str:
+    return soloist.account(f"{request.node.name}@example.org")
 
 
 @pytest.fixture(scope="module")
@@ -117,26 +117,27 @@ def test_neuralspaces_examples(soloist: Soloist, key: str, folder: Path) -> None
 def test_timbrs_workflow(soloist: Soloist, key: str, folder: Path) -> None:
     """POST /v1/upload, PUT, start, poll, download."""
     headers = {"Authorization": key}
+    options: dict[str, dict[str, Any]] = {
+        "separate": {"sample_rate": 16_000},
+        "enhance": {},
+        "diarize": {"num_speakers": 2, "transcribe_model": None},
+    }
     with httpx.Client(base_url=f"{soloist.url}/timbr/v1", headers=headers, trust_env=False) as http:
         place = http.post("/upload").raise_for_status().json()
         shell(f"{TIMBR_UPLOAD} --fail-with-body", folder, upload_url=place["upload_url"])
-        separate = http.post("/audio/separate", json={"file_id": place["file_id"], "sample_rate": 16_000})
-        diarize = http.post(
-            "/audio/diarize", json={"file_id": place["file_id"], "num_speakers": 2, "transcribe_model": None}
-        )
-        jobs = [answer.raise_for_status().json() for answer in (separate, diarize)]
-        assert [job["status"] for job in jobs] == ["queued", "queued"]
+        file = {"file_id": place["file_id"]}
+        asked = {work: http.post(f"/audio/{work}", json=file | more) for work, more in options.items()}
+        jobs = {work: answer.raise_for_status().json()["job_id"] for work, answer in asked.items()}
         deadline = time.monotonic() + 120
-        while http.get("/jobs", params={"status": "completed"}).json()["jobs"] == [] or any(
-            http.get(f"/jobs/{job['job_id']}").json()["status"] in ("queued", "processing") for job in jobs
-        ):
+        while len(http.get("/jobs", params={"status": "completed"}).json()["jobs"]) < len(jobs):
             assert time.monotonic() < deadline
             time.sleep(0.7)
-        separated, diarized = (http.get(f"/jobs/{job['job_id']}").json() for job in jobs)
-    assert (separated["status"], separated["cost"], diarized["cost"]) == ("completed", SECONDS, SECONDS)
-    for stem in ("speech", "me"):
-        sound = httpx.get(separated["result"][stem]).raise_for_status().content
+        done = {work: http.get(f"/jobs/{job}").json() for work, job in jobs.items()}
+    assert {(job["status"], job["cost"]) for job in done.values()} == {("completed", SECONDS)}
+    results = {name: url for job in done.values() for name, url in job["result"].items()}
+    for name in ("speech", "me", "enhanced"):
+        sound = httpx.get(results[name]).raise_for_status().content
         assert (sound[:4], len(sound)) == (b"RIFF", pytest.approx(2 * 16_000 * SECONDS, abs=200))
-    subtitles = httpx.get(diarized["result"]["timbr"]).raise_for_status().text
+    subtitles = httpx.get(results["timbr"]).raise_for_status().text
     assert subtitles.startswith("1\n00:00:")
     assert "SPEAKER_01" in subtitles

@@ -15,11 +15,11 @@ from django.test import Client
 from accounts import ledger
 from accounts.models import APIKey
 from audio_engine.transcription.transcript import Sentence, Transcript, Word
-from audio_engine.types import Turn
-from jobs import lifecycle
+from audio_engine.types import DenoisingResult, MediaInfo, SoundStats, Turn
+from jobs import files, lifecycle
 from jobs.compat.timbr.subtitles import tidied
 from jobs.errors import JobError
-from jobs.models import Job, Media
+from jobs.models import Job, Media, Track
 from jobs.options import asked_for
 from tests.api.programs import separated, succeed
 from tests.api.transcripts import models_folder
@@ -27,7 +27,7 @@ from tests.api.transcripts import succeed as transcribed
 from tests.compat.programs import VendorProgram
 
 pytestmark = pytest.mark.django_db
-SEPARATE, DIARIZE = "audio/separate", "audio/diarize"
+SEPARATE, ENHANCE, DIARIZE = "audio/separate", "audio/enhance", "audio/diarize"
 GENERATION = {"x-goog-if-generation-match": "0"}
 
 
@@ -188,6 +188,58 @@ def test_the_defaults_are_those_of_the_documentation(api, media):
 def test_a_separation_that_cannot_be_done_is_refused_by_its_option(api, media, option, value, reason):
     answer = api.send("post", SEPARATE, {"file_id": str(media.uuid), option: value})
     assert wrong(answer) == {f"body.{option}": reason}
+    assert not Job.objects.exists()
+
+
+# --- enhancement
+
+
+def denoised(job: Job, recording) -> Job:
+    """Do the engine's part: the recording, as it is."""
+    running = lifecycle.claim("engine", "tests")
+    info = MediaInfo("wav", "pcm_s16le", 16_000, 1, 16, False, 3.0, "mono")
+    sound = SoundStats(-60.0, -20.0, 0.5)
+    found = DenoisingResult("denoising", "spectral", (), info, "studio", 0.5, 12.0, sound, sound)
+    stored = files.store(recording, running.folder() / "denoised.wav")
+    return lifecycle.succeed(running, found.to_json(), [lifecycle.StoredFile(Track.Kind.AUDIO, stored, 96_044)])
+
+
+def test_an_enhancement_is_asked_for_as_documented(api, media, recording):
+    job = ask(api, ENHANCE, media)
+    assert (job.task, job.credits) == ("denoising", 3)
+    told = {name: job.options[name] for name in ("strength", "equalizer", "compress", "loudness")}
+    assert told == {"strength": 0.5, "equalizer": "balanced", "compress": False, "loudness": -16.0}
+    done = get(api, denoised(job, recording))
+    assert (done["status"], done["job_type"], set(done["result"])) == ("completed", "enhance", {"enhanced"})
+    assert Client().get(done["result"]["enhanced"]).getvalue() == recording.read_bytes()
+
+
+def test_what_an_enhancement_leaves_out_can_be_said(api, media):
+    body = {
+        "denoise": False,
+        "noise_reduction": 0.9,
+        "eq_preset": "bass_boost",
+        "compression": True,
+        "normalize": False,
+    }
+    options = ask(api, ENHANCE, media, **body).options
+    assert (options["strength"], options["equalizer"]) == (0.0, "bass_boost")
+    assert (options["compress"], options["loudness"]) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("noise_reduction", 1.1, "Ensure this value is less than or equal to 1."),
+        ("noise_reduction", "NaN", "A valid number is required."),
+        ("eq_preset", "treble", '"treble" is not a valid choice.'),
+        ("denoise", "perhaps", "Must be a valid boolean."),
+    ],
+)
+def test_an_enhancement_that_cannot_be_done_is_refused_by_its_option(api, media, option, value, reason):
+    answer = api.send("post", ENHANCE, {"file_id": str(media.uuid), option: value})
+    [(member, told)] = wrong(answer).items()
+    assert (member, told.startswith(reason)) == (f"body.{option}", True)
     assert not Job.objects.exists()
 
 

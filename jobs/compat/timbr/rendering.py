@@ -24,7 +24,12 @@ STATUS_WORDS: dict[str, str] = {
     Status.FAILED: "failed",
     Status.CANCELED: "failed",
 }
-JOB_TYPES = {"dialogue": "separate", "diarization": "diarize", "transcription": "diarize"}  # by our tasks
+JOB_TYPES = {  # by our tasks
+    "dialogue": "separate",
+    "denoising": "enhance",
+    "diarization": "diarize",
+    "transcription": "diarize",
+}
 TYPES = sorted(set(JOB_TYPES.values()))
 CANCELED = "The job was canceled."
 # What Timbr calls our subtitles.
@@ -32,8 +37,8 @@ SUBTITLES = {
     "diarization": {"timbr": "speakers"},
     "transcription": {"timbr": "captions", "sentence_split": "sentences"},
 }
-# And our stems: the first has one name in the table of its page and another in the schema below it.
-STEMS = {"speech": ("speech", "dialogue"), "background": ("me",)}
+# And our files: the first has one name in the table of its page and another in the schema below it.
+FILES = {"speech": ("speech", "dialogue"), "background": ("me",), "denoised": ("enhanced",)}
 
 
 def job(job: Job, request: Request) -> Body:
@@ -59,4 +64,4 @@ def _result(job: Job, request: Request) -> dict[str, Any]:
     if kinds := SUBTITLES.get(job.task):
         return {name: subtitles.url(job, kind, request) for name, kind in kinds.items()}
     files = {PurePath(track.name).stem: track for track in job.tracks.all() if track.kind == Track.Kind.AUDIO}
-    return {name: downloads.track_url(files[stem], request) for stem, names in STEMS.items() for name in names}
+    return {name: downloads.track_url(files[stem], request) for stem in files for name in FILES[stem]}

@@ -7,9 +7,11 @@ from typing import Any
 
 from rest_framework import serializers as s
 
+from audio_engine.types import EQUALIZERS
 from jobs.options import MOST_SPEAKERS
 
 STATUSES = ("pending", "queued", "processing", "completed", "failed")
+LOUDNESS = -16.0  # LUFS, usual for speech that is listened to on the way
 MOST_A_PAGE = 100
 LARGEST_PAGE = 10**6
 
@@ -39,6 +41,16 @@ class TimbrSeparate(TimbrFile):
     sample_rate = s.IntegerField(default=48_000, min_value=8_000, max_value=192_000, help_text="Hz.")
     bit_depth = s.IntegerField(default=16, min_value=8, max_value=32)
     output_format = s.CharField(default="wav", max_length=20)
+
+
+class TimbrEnhance(TimbrFile):
+    denoise = s.BooleanField(default=True)
+    noise_reduction = FiniteField(
+        default=0.5, min_value=0, max_value=1, help_text="How much of the noise is taken away."
+    )
+    eq_preset = s.ChoiceField(EQUALIZERS, default="balanced")
+    compression = s.BooleanField(default=False)
+    normalize = s.BooleanField(default=True, help_text=f"Bring it to {LOUDNESS} LUFS.")
 
 
 class TimbrDiarize(TimbrFile):

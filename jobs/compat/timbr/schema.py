@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers as s
 
 from .rendering import TYPES
-from .requests import STATUSES, TimbrDiarize, TimbrJobsQuery, TimbrSeparate, TimbrUpload
+from .requests import STATUSES, TimbrDiarize, TimbrEnhance, TimbrJobsQuery, TimbrSeparate, TimbrUpload
 
 Body = s.Serializer[Any]
 FILE_ID = "0b7c2f0e-4c53-4c0a-9f0e-5f2f5b9a7f11"
@@ -32,6 +32,7 @@ class TimbrResultBody(Body):
     speech = s.CharField(required=False, help_text="All that is spoken, of a separation.")
     dialogue = s.CharField(required=False, help_text="The same.")
     me = s.CharField(required=False, help_text="Everything else, of a separation.")
+    enhanced = s.CharField(required=False, help_text="The recording, of an enhancement.")
     timbr = s.CharField(required=False, help_text="SRT with the names of the speakers, of a diarization.")
     sentence_split = s.CharField(
         required=False, help_text="The same with each sentence in one piece, where there are words."
@@ -142,6 +143,13 @@ SEPARATE = _operation(
     CREATED,
     *(402, 404, 415, 422),
     request={"application/json": TimbrSeparate},
+)
+ENHANCE = _operation(
+    "enhance",
+    "Less noise, equalised and brought to a loudness",
+    CREATED,
+    *(402, 404, 415, 422),
+    request={"application/json": TimbrEnhance},
 )
 DIARIZE = _operation(
     "diarize", "Who spoke when", CREATED, *(402, 404, 415, 422), request={"application/json": TimbrDiarize}

@@ -8,6 +8,7 @@ urlpatterns = [
     path("upload", views.Uploads.as_view(), name="timbr-upload"),
     path("upload/<str:token>", views.Upload.as_view(), name="timbr-put"),
     path("audio/separate", views.Separate.as_view(), name="timbr-separate"),
+    path("audio/enhance", views.Enhance.as_view(), name="timbr-enhance"),
     path("audio/diarize", views.Diarize.as_view(), name="timbr-diarize"),
     path("jobs", views.Jobs.as_view(), name="timbr-jobs"),
     path("jobs/<str:job_id>", views.JobDetail.as_view(), name="timbr-job"),

@@ -28,7 +28,7 @@ from jobs.options import asked_for
 
 from . import lines, rendering, schema, subtitles
 from .errors import View, envelope
-from .requests import TimbrDiarize, TimbrJobsQuery, TimbrSeparate, TimbrUpload
+from .requests import LOUDNESS, TimbrDiarize, TimbrEnhance, TimbrJobsQuery, TimbrSeparate, TimbrUpload
 
 SURFACE = "timbr"
 PUT = "timbr-put"
@@ -88,6 +88,19 @@ class Separate(View):
         given = checked(TimbrSeparate, request.data)
         refuse_unserved(given, SEPARATION)
         return queue(request, given, "dialogue", {"sample_rate": given["sample_rate"], "bit_depth": given["bit_depth"]})
+
+
+class Enhance(View):
+    @schema.ENHANCE
+    def post(self, request: Request) -> Response:
+        given = checked(TimbrEnhance, request.data)
+        options = {
+            "strength": given["noise_reduction"] if given["denoise"] else 0.0,
+            "equalizer": given["eq_preset"],
+            "compress": given["compression"],
+            "loudness": LOUDNESS if given["normalize"] else None,
+        }
+        return queue(request, given, "denoising", options)
 
 
 class Diarize(View):
