@@ -12,6 +12,7 @@ from audio_engine.options import LOUDEST, QUIETEST
 from audio_engine.types import EQUALIZERS, OVERLAP_POLICIES, QUALITIES, SPEAKER_TASKS, TASKS
 from jobs.options import MOST_SPEAKERS
 
+from .fields import FiniteField
 from .render import STATUSES
 
 MOST_JOBS_A_PAGE = 100
@@ -72,12 +73,12 @@ class DenoiseSerializer(WorkSerializer):
         help_text="What the noise is known by: `balanced` follows it, `studio` (the default) also looks ahead, `ultra` "
         "also knows how the pauses between the words sound.",
     )
-    strength = serializers.FloatField(
+    strength = FiniteField(
         required=False, min_value=0, max_value=1, help_text="0 leaves the noise, 1 (the default) takes what can go."
     )
     equalizer = serializers.ChoiceField(EQUALIZERS, required=False, help_text="None if left out.")
     compress = serializers.BooleanField(required=False, help_text="Bring loud and soft closer together.")
-    loudness = serializers.FloatField(
+    loudness = FiniteField(
         required=False,
         min_value=QUIETEST,
         max_value=LOUDEST,
@@ -92,7 +93,7 @@ class SpectralDenoiseSerializer(WorkSerializer):
         required=False,
         help_text="Changes nothing: what the noise sounds like is heard from the recording itself.",
     )
-    prop_decrease = serializers.FloatField(
+    prop_decrease = FiniteField(
         required=False, min_value=0, max_value=1, source="strength", help_text="How much of the noise goes, 0 to 1."
     )
 
@@ -170,10 +171,10 @@ class BatchItem(ExtractSerializer):
     sample_rate = serializers.IntegerField(required=False, help_text="Hz, of a dialogue separation's files.")
     bit_depth = serializers.IntegerField(required=False, help_text="Of a dialogue separation's files.")
     quality = serializers.ChoiceField(QUALITIES, required=False, help_text="Of a denoising, as are the next four.")
-    strength = serializers.FloatField(required=False)
+    strength = FiniteField(required=False)
     equalizer = serializers.ChoiceField(EQUALIZERS, required=False)
     compress = serializers.BooleanField(required=False)
-    loudness = serializers.FloatField(required=False)
+    loudness = FiniteField(required=False)
 
 
 class BatchSerializer(serializers.Serializer[Any]):
@@ -206,7 +207,7 @@ class UploadRequest(serializers.Serializer[Any]):
 
 class EstimateSerializer(serializers.Serializer[Any]):
     job_type = serializers.ChoiceField(TASKS, default="extraction")
-    seconds = serializers.FloatField(required=False, min_value=0, help_text="How long the recording is.")
+    seconds = FiniteField(required=False, min_value=0, help_text="How long the recording is.")
     media = serializers.UUIDField(required=False, help_text="Instead: the `id` of a stored recording.")
     url = serializers.CharField(
         required=False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
@@ -11,6 +10,7 @@ from rest_framework import serializers as s
 from accounts.serializers import service_type
 from audio_engine.types import TASKS
 
+from .fields import FiniteField
 from .schema import FORMS, REFUSED, answers
 
 MOST_A_PAGE = 100
@@ -20,12 +20,7 @@ PROBE = {"service_type": "speaker_extraction", "duration_seconds": 300}
 
 class WalletQuestion(s.Serializer[Any]):
     service_type = s.ChoiceField(list(SERVICES))
-    duration_seconds = s.FloatField(min_value=0, help_text="How long the recording is.")
-
-    def validate_duration_seconds(self, seconds: float) -> float:
-        if not math.isfinite(seconds):
-            raise s.ValidationError("A valid number is required.")
-        return seconds
+    duration_seconds = FiniteField(min_value=0, help_text="How long the recording is.")
 
 
 class PageQuery(s.Serializer[Any]):

@@ -7,6 +7,7 @@ from typing import Any
 
 from rest_framework import serializers as s
 
+from jobs.api.fields import FiniteField
 from jobs.options import MOST_KNOWN_VOICES, MOST_SPEAKERS
 
 from .rendering import STATUSES
@@ -81,7 +82,7 @@ class KnownVoice(Request):
 
 class Matching(Request):
     exclusive = s.BooleanField(default=True, help_text="Nobody is two speakers.")
-    threshold = s.FloatField(default=0, min_value=0, max_value=100, help_text="Least confidence of a match.")
+    threshold = FiniteField(default=0, min_value=0, max_value=100, help_text="Least confidence of a match.")
 
 
 class IdentifyRequest(SpeakersRequest):

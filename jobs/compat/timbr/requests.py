@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from rest_framework import serializers as s
 
 from audio_engine.types import EQUALIZERS
+from jobs.api.fields import FiniteField
 from jobs.options import MOST_SPEAKERS
 
 STATUSES = ("pending", "queued", "processing", "completed", "failed")
 LOUDNESS = -16.0  # LUFS, usual for speech that is listened to on the way
 MOST_A_PAGE = 100
 LARGEST_PAGE = 10**6
-
-
-class FiniteField(s.FloatField):
-    """Of which nan and inf are none, as in JSON."""
-
-    def to_internal_value(self, data: Any) -> float:
-        value: float = super().to_internal_value(data)
-        if not math.isfinite(value):
-            self.fail("invalid")
-        return value
 
 
 class TimbrUpload(s.Serializer[Any]):
