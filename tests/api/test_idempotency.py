@@ -100,7 +100,7 @@ def test_a_failure_of_the_server_undoes_everything_and_may_be_sent_again(api, al
         raise RuntimeError("a defect")
 
     with monkeypatch.context() as broken:
-        broken.setattr("jobs.api.render.job", fail)  # after the job, its hold and its events were written
+        broken.setattr("jobs.api.render.summary", fail)  # after the job, its hold and its events were written
         assert upload(headers=KEY).status_code == 500
         assert upload().status_code == 500
     assert not Job.objects.exists()
@@ -143,13 +143,13 @@ def test_the_place_of_a_request_that_died_is_taken(api, unanswered):
 
 
 def test_a_request_that_was_taken_for_dead_undoes_its_work(api, alice, upload, monkeypatch):
-    render = __import__("jobs.api.render", fromlist=["job"]).job
+    render = __import__("jobs.api.render", fromlist=["summary"]).summary
 
-    def overtaken(job, request):
+    def overtaken(job, tracks):
         IdempotentRequest.objects.update(created_at=timezone.now() + timedelta(seconds=1))
-        return render(job, request)
+        return render(job, tracks)
 
-    monkeypatch.setattr("jobs.api.render.job", overtaken)
+    monkeypatch.setattr("jobs.api.render.summary", overtaken)
     answer = upload(headers=KEY)
     assert (answer.status_code, answer.json()["error_code"]) == (409, "IDEMPOTENCY_KEY_IN_USE")
     assert not Job.objects.exists()
