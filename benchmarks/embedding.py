@@ -20,7 +20,8 @@ from audio_engine.backends.embedded import packages
 from audio_engine.backends.embedded.embeddings import BATCH, encode
 from audio_engine.backends.embedded.level import GainCurve
 from audio_engine.backends.embedded.mel import ENCODER_LEVEL_DB, mel_power
-from audio_engine.backends.embedded.networks import SpeakerEncoder, fast_bf16, load_speaker_encoder
+from audio_engine.backends.embedded.networks import SpeakerEncoder, load_speaker_encoder
+from audio_engine.backends.precision import fast_bf16
 from audio_engine.parallel import ordered
 
 from .recordings import HEARD, Signal, mono, source
@@ -49,7 +50,7 @@ def compare_at(rate: float, pcm: Signal, ours: SpeakerEncoder, theirs: Any) -> N
     slices = theirs.compute_partial_slices(len(pcm), rate, 0.75)[1]
     starts = np.array([where.start for where in slices])
     contenders = {"ours, float32": lambda: found.update(float32=embed(pcm, starts, ours, bf16=False))}
-    if fast_bf16():
+    if fast_bf16("cpu"):
         contenders["ours, bfloat16"] = lambda: found.update(bfloat16=embed(pcm, starts, ours, bf16=True))
     contenders["Resemblyzer"] = lambda: found.update(theirs=theirs.embed_utterance(pcm, True, rate)[1])
     print(f"\n{len(starts)} windows, {rate} a second")

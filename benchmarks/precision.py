@@ -15,7 +15,8 @@ from pyannote.core import Annotation, Segment
 from pyannote.metrics.diarization import DiarizationErrorRate
 
 from audio_engine import SpeakerBounds, Turn
-from audio_engine.backends.embedded import EmbeddedDiarizer, networks
+from audio_engine.backends import precision
+from audio_engine.backends.embedded import EmbeddedDiarizer
 from audio_engine.formats import parse_rttm
 from audio_engine.progress import ignore_progress
 
@@ -49,7 +50,7 @@ def main() -> None:
 
 def engine(*, bf16: bool) -> EmbeddedDiarizer:
     diarizer = EmbeddedDiarizer()
-    with mock.patch.object(networks, "fast_bf16", return_value=bf16):
+    with mock.patch.object(precision, "fast_bf16", return_value=bf16):
         diarizer.load()
     return diarizer
 

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,15 @@ def test_commands_that_are_mentioned_exist(path):
     assert set(re.findall(r"manage\.py (\w+)", text)) <= set(get_commands())
     targets = set(re.findall(r"^([a-z]+):", (BASE_DIR / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"`(?:\w+=\S+ )*make ([a-z]+)", text)) <= targets
+
+
+PROGRAMS = sorted((BASE_DIR / "benchmarks").glob("*.py"))
+
+
+@pytest.mark.parametrize("program", [path.stem for path in PROGRAMS])
+def test_benchmarks_find_what_they_measure(program):
+    """They run too long to be run here, but names that were moved away from under them are seen."""
+    import_module(f"benchmarks.{program}")
 
 
 @pytest.mark.parametrize("path", DOCS, ids=name)
