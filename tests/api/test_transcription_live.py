@@ -4,6 +4,9 @@ nonsense but whose speakers and times are not.
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+
 import audiopod
 import httpx
 import pytest
@@ -18,11 +21,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <_io:pytes
 
 
 @pytest.fixture(scope="module")
-def model(soloist: Soloist) -> None:
+def model(soloist: Soloist) -> Iterator[None]:
+    """For as long as these tests need it: others are about a server without one."""
     from tests.audio_engine.whisper import tiny
 
-    if not (soloist.data_dir / "models" / MODEL).exists():
-        tiny.whisper(soloist.data_dir / "models" / MODEL)
+    folder = soloist.data_dir / "models" / MODEL
+    tiny.whisper(folder)
+    yield
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
