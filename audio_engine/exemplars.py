@@ -130,7 +130,7 @@ class Memory(Generic[Value]):
         if missing:
             try:
                 found.set_result(make(*key))
-            except BaseException as error:
+            except BaseException as error:  # raised below, here and for all who wait for the same value
                 found.set_exception(error)
         return found.result()
 

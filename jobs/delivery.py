@@ -245,7 +245,7 @@ class Postman:
                 delivery = None if self._stop.is_set() else claim()
         except DatabaseAway as error:
             log.warning("The database is away; a webhook is sent again when its lease runs out: %s", error)
-        except Exception:
+        except Exception:  # a defect of ours must not cost the seat that `finally` gives back, nor pass unlogged
             log.exception("Sending a webhook failed; it is sent again when its lease runs out.")
         finally:
             connection.close()

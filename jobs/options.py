@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -41,7 +42,7 @@ OUTPUT_LIMITS = {"sample_rate": (8_000, 192_000), "bit_depth": (8, 32)}  # Hz, b
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobOptions:
+class JobOptions(ABC):
     """What all tasks have in common. Each kind of options raises JobError INVALID_OPTION, naming the field, for values
     that cannot be used.
     """
@@ -51,9 +52,9 @@ class JobOptions:
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    @abstractmethod
     def request(self, task: str, **common: Any) -> Request:
         """The work as the engine takes it; `common` holds what Request holds for every task."""
-        raise NotImplementedError
 
     def engines(self, task: str) -> dict[str, tuple[str, str]]:
         """By the option that names it: each engine that will work, and the task that it does."""

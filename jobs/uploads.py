@@ -90,7 +90,7 @@ def _keep(upload: Upload, part: Path, size: int) -> None:
         with transaction.atomic():
             _advance(upload, upload.offset + size)
             UploadPart.objects.create(upload=upload, offset=upload.offset, file=stored)
-    except BaseException:
+    except BaseException:  # whatever it was: no row leads to the part, so nobody would remove it
         files.delete(stored)
         raise
 

@@ -18,7 +18,7 @@ from accounts.models import APIKey
 from jobs import ingest, lifecycle, sites, tasks, worker
 from jobs.errors import JobError
 from jobs.models import Job
-from jobs.options import JobOptions
+from jobs.options import SpeakerOptions
 from tests.api.programs import Program
 from tests.jobs.strangers import answer
 
@@ -106,7 +106,7 @@ def test_what_is_too_long_or_too_dear_is_not_fetched(site, alice, charlie, setti
     settings.MAX_AUDIO_SECONDS = limit
     ledger.adjust(alice, credits - 1_000_000 or 1, reason="test", actor=charlie)
     site.pages["/talk.m3u8"] = answer(body=hls("/0.wav", seconds=300), Content_Type=PLAYLIST)
-    job = lifecycle.submit_url(alice, show(site, "/talk.m3u8"), "watch", "extraction", JobOptions())
+    job = lifecycle.submit_url(alice, show(site, "/talk.m3u8"), "watch", "extraction", SpeakerOptions())
     worker.carry_out(lifecycle.claim("io", "tests"), tasks.fetch)
     assert Job.objects.get(pk=job.pk).error_code == code
     assert "/0.wav" not in [path for _, path in site.asked]
