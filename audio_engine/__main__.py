@@ -33,6 +33,7 @@ from .types import (
     TranscriptionRequest,
     TranscriptionResult,
 )
+from .voices import VoiceAttributes
 
 REJECTED, FAILED, INTERRUPTED = 2, 1, 130
 BAR_WIDTH = 30
@@ -73,6 +74,7 @@ def _extract(options: argparse.Namespace) -> None:
         overlap=getattr(options, "overlap", "separate"),
         clean_background=getattr(options, "clean_background", False),
         compact=getattr(options, "compact", False),
+        voice_attributes=options.voice_attributes,
     )
     _run(request, options.json)
 
@@ -86,6 +88,7 @@ def _transcribe(options: argparse.Namespace) -> None:
         speakers=SpeakerBounds(options.num_speakers, options.min_speakers, options.max_speakers),
         language=language_code(options.language) or options.language,
         subtitles=options.srt,
+        voice_attributes=options.voice_attributes,
     )
     _run(request, options.json)
 
@@ -163,6 +166,7 @@ def _table(result: SpeakerResult) -> str:
     return "\n".join(
         [
             *lines,
+            *map(_voice, result.voice_attributes),
             f"{result.media.seconds:.1f} s: {recording.speech_seconds:.1f} s speech, {recording.silence_seconds:.1f} s"
             f" silence, {recording.overlap_seconds:.1f} s overlap",
         ]
@@ -184,6 +188,14 @@ def _row(stats: SpeakerStats) -> tuple[str, ...]:
         level(stats.loudness_lufs),
         level(stats.snr_db),
     )
+
+
+def _voice(attributes: VoiceAttributes) -> str:
+    if attributes.pitch_median is None:
+        return f"voice of speaker {attributes.speaker}: too little was heard of it alone"
+    pitch = f"{attributes.pitch_low:.0f} to {attributes.pitch_high:.0f} Hz, median {attributes.pitch_median:.0f}"
+    guess = "" if attributes.gender_confidence is None else f" ({attributes.gender_confidence} %)"
+    return f"voice of speaker {attributes.speaker}: {pitch}; gender {attributes.gender}{guess}"
 
 
 def _say_error(error: EngineError, as_json: bool) -> None:
@@ -209,6 +221,7 @@ def _parser() -> argparse.ArgumentParser:
     diarizing.add_argument("--min-speakers", type=int, metavar="N")
     diarizing.add_argument("--max-speakers", type=int, metavar="N")
     diarizing.add_argument("--engine", default=AUTO, metavar="NAME")
+    diarizing.add_argument("--voice-attributes", action="store_true", help="tell pitch, and guess gender by it")
     diarizing.set_defaults(run=_extract)
     extracting = commands.add_parser("extract", parents=[common, diarizing], help="a track for each speaker")
     extracting.add_argument(

@@ -28,6 +28,7 @@ from .types import (
     SpeakerResult,
     Turn,
 )
+from .voice_attributes import voice_attributes
 
 RENDERING, SEPARATING, CLEANING = 0.2, 0.3, 1.1  # times as long as diarization: the second pass, and what options add
 
@@ -51,10 +52,16 @@ def find(request: SpeakerRequest, media: MediaInfo, scratch: Path, progress: Pro
     rendering = render(request, media, found, masking, scratch, overall.step("render"))
     result = _result(request, engine.name, media, found, rendering)
     overlaps = separator.spans() if separator else ()
+    attributes = voice_attributes(pcm, found) if request.voice_attributes else ()
     files = (*rendering.files, *texts(request, found, scratch))
     warnings = (*warnings, *result.warnings)
     return replace(
-        result, files=files, overlaps=overlaps, warnings=warnings, identifications=_identified(request, found)
+        result,
+        files=files,
+        overlaps=overlaps,
+        warnings=warnings,
+        identifications=_identified(request, found),
+        voice_attributes=attributes,
     )
 
 

@@ -20,6 +20,7 @@ from .transcription.transcript import Transcript, transcript_json
 from .transcription.windows import windows
 from .transcription.writing import TRANSCRIPT_FORMATS
 from .types import Diarization, FileKind, MediaInfo, OutputFile, Progress, TranscriptionRequest, TranscriptionResult
+from .voice_attributes import voice_attributes
 
 HEARING = 1 / 5  # seconds for one of a recording: it depends on the model and the machine more than on anything else
 NO_WORDS = "No words were recognised."
@@ -62,6 +63,7 @@ def transcribe(
         exclusive=found.exclusive,
         peaks=rendering.peaks,
         voiceprints=found.voiceprints if request.voiceprints else (),
+        voice_attributes=voice_attributes(pcm, found) if request.voice_attributes else (),
         language=transcript.language,
         language_probability=transcript.language_probability,
         sentences=len(transcript.sentences),

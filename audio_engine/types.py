@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from .voices import VoiceAttributes
+
 Task = Literal["extraction", "diarization", "identification", "voiceprint", "transcription", "dialogue", "denoising"]
 OverlapPolicy = Literal["separate", "keep", "mute"]  # what a track holds where several people speak at once
 Stage = Literal[
@@ -97,6 +99,7 @@ class SpeakerRequest(Request):
     clean_background: bool = False  # lower noise and music in the tracks
     compact: bool = False
     voiceprints: bool = False  # in the result, where the engine makes them
+    voice_attributes: bool = False  # in the result
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +291,7 @@ class SpeakerResult(Result):
     compact_maps: dict[int, tuple[CompactSpan, ...]] = field(default_factory=dict)  # by speaker
     peaks: tuple[float, ...] = ()  # the waveform for a timeline: up to 2,000 maxima of |x|, evenly spaced
     voiceprints: tuple[Voiceprint | None, ...] = ()  # by speaker, where the request asked for them
+    voice_attributes: tuple[VoiceAttributes, ...] = ()  # the same
     identifications: tuple[Identification, ...] = ()  # by speaker, of an identification
 
 

@@ -68,6 +68,7 @@ class CountedOptions(JobOptions):
     num_speakers: int | None = None
     min_speakers: int | None = None
     max_speakers: int | None = None
+    voice_attributes: bool = False
 
     def __post_init__(self) -> None:
         for name in ("num_speakers", "min_speakers", "max_speakers"):
@@ -105,6 +106,7 @@ class SpeakerOptions(CountedOptions):
             clean_background=self.clean_background,
             compact=self.compact,
             voiceprints=self.voiceprints,
+            voice_attributes=self.voice_attributes,
             **common,
         )
 
@@ -131,6 +133,7 @@ class TranscriptionOptions(CountedOptions):
             speakers=self.bounds,
             language=self.language,
             labelled=self.speaker_labels,
+            voice_attributes=self.voice_attributes,
             **common,
         )
 
@@ -167,6 +170,7 @@ class IdentificationOptions(CountedOptions):
             known=self.voices(),
             threshold=self.threshold,
             exclusive=self.exclusive_matching,
+            voice_attributes=self.voice_attributes,
             **common,
         )
 

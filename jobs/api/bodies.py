@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers as s
 
 from audio_engine.types import EQUALIZERS, OVERLAP_POLICIES, QUALITIES, TASKS
+from audio_engine.voices import GENDERS
 from jobs.models import Track
 
 from .render import STATUSES
@@ -80,6 +81,7 @@ class OptionsBody(Body):
     clean_background = s.BooleanField(required=False)
     compact = s.BooleanField(required=False)
     voiceprints = s.BooleanField(required=False)
+    voice_attributes = s.BooleanField(required=False)
     known = s.DictField(child=s.CharField(), required=False, help_text="Voiceprints by label, of an identification.")
     threshold = _number(required=False)
     exclusive_matching = s.BooleanField(required=False)
@@ -118,6 +120,14 @@ class VoiceprintBody(Body):
     vector = s.ListField(child=s.FloatField(), help_text="Of unit length; compare by cosine.")
 
 
+class VoiceAttributesBody(Body):
+    pitch_low = _number("Hz; the 10th percentile; null where too little was heard.", allow_null=True)
+    pitch_median = _number("Hz.", allow_null=True)
+    pitch_high = _number("Hz; the 90th percentile.", allow_null=True)
+    gender = s.ChoiceField(GENDERS, help_text="A guess by the pitch.")
+    gender_confidence = _whole("The guess's probability in %; null where it is unknown.", allow_null=True)
+
+
 class SpeakerBody(Body):
     id = _whole()
     label = _text("`SPEAKER_0` in extractions, `SPEAKER_00` in diarizations, as AudioPod has it.")
@@ -136,6 +146,7 @@ class SpeakerBody(Body):
     voiceprint = VoiceprintBody(
         required=False, allow_null=True, help_text="Where `voiceprints` were asked for; null: too little was heard."
     )
+    voice_attributes = VoiceAttributesBody(required=False, help_text="Where they were asked for.")
 
 
 class TurnBody(Body):

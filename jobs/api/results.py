@@ -71,6 +71,7 @@ def _speaker(job: Job, figures: Body, track: Track | None, links: Links) -> Body
             "overlap_seconds": figures["overlap_seconds"],
         }
         | _voiceprint(job, figures["speaker"])
+        | _voice_attributes(job, figures["speaker"])
         | _identity(job, figures["speaker"])
     )
 
@@ -79,6 +80,13 @@ def _voiceprint(job: Job, speaker: int) -> Body:
     """Only where the job was asked for voiceprints."""
     voiceprints = (job.result or {}).get("voiceprints") or []
     return {"voiceprint": voiceprints[speaker]} if speaker < len(voiceprints) else {}
+
+
+def _voice_attributes(job: Job, speaker: int) -> Body:
+    """Only where the job was asked for them."""
+    found = (job.result or {}).get("voice_attributes") or []
+    told = {name: value for name, value in found[speaker].items() if name != "speaker"} if speaker < len(found) else {}
+    return {"voice_attributes": told} if told else {}
 
 
 def _identity(job: Job, speaker: int) -> Body:

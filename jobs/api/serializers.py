@@ -20,6 +20,7 @@ LONGEST_WAIT = 60
 MOST_JOBS_A_BATCH = 100
 BATCH_TASKS = [task for task in TASKS if task != "identification"]  # which needs known voices
 NOISE_TYPES = ("general", "electrical_hum", "air_conditioning", "traffic", "crowd")  # AudioPod's
+VOICE_ATTRIBUTES = "Tell each speaker's range of pitch with the result, and a guess of their gender by it."
 UNSUPPORTED = {"stationary", "time_constant_s", "freq_mask_smooth_hz", "time_mask_smooth_ms"}
 
 
@@ -52,6 +53,7 @@ class DiarizeSerializer(WorkSerializer):
     voiceprints = serializers.BooleanField(
         required=False, help_text="Give a voiceprint of each speaker with the result. It is biometric data."
     )
+    voice_attributes = serializers.BooleanField(required=False, help_text=VOICE_ATTRIBUTES)
 
 
 class ExtractSerializer(DiarizeSerializer):

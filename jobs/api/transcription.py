@@ -28,7 +28,10 @@ from .verbs import own_job
 
 TASK: Task = "transcription"
 # AudioPod's names for the parts of ours; what else it offers changes nothing here, where all of it is always told.
-OPTIONS = ("num_speakers", "min_speakers", "max_speakers", "language", "engine", "diarizer", "speaker_labels")
+OPTIONS = (
+    *("num_speakers", "min_speakers", "max_speakers", "voice_attributes"),
+    *("language", "engine", "diarizer", "speaker_labels"),
+)
 MESSAGE = "The transcription is queued."
 
 

@@ -15,7 +15,7 @@ from audio_engine.transcription.writing import TRANSCRIPT_FORMATS
 from .bodies import Body, JobBody, JobItemBody
 from .render import STATUSES
 from .schema import AGAIN, FORMS, KEY, REFUSED, answers
-from .serializers import MOST_JOBS_A_PAGE, speaker_count
+from .serializers import MOST_JOBS_A_PAGE, VOICE_ATTRIBUTES, speaker_count
 
 TAGS = ["Transcription"]
 AUTOMATIC = ("", "auto")
@@ -41,6 +41,7 @@ class TranscribeSerializer(s.Serializer[Any]):
     min_speakers = speaker_count("At least so many people speak.")
     max_speakers = speaker_count("At most so many people speak.")
     diarizer = s.CharField(required=False, max_length=40, help_text="The engine that tells the speakers.")
+    voice_attributes = s.BooleanField(required=False, help_text=VOICE_ATTRIBUTES)
     webhook_url = s.CharField(required=False, max_length=2000, help_text="Told how this job ends.")
     enable_word_timestamps = s.BooleanField(required=False, help_text="Changes nothing: they are always told.")
     enable_confidence_scores = s.BooleanField(required=False, help_text="Changes nothing: they are always told.")

@@ -28,6 +28,7 @@ class SpeakerCard:
 
 def speaker_cards(result: dict[str, Any], tracks: list[Track]) -> list[SpeakerCard]:
     by_speaker = {track.speaker: track for track in tracks if track.kind == Track.Kind.AUDIO}
+    voices = {voice["speaker"]: voice for voice in result.get("voice_attributes") or []}
     return [
         SpeakerCard(
             speaker=stats["speaker"],
@@ -35,7 +36,7 @@ def speaker_cards(result: dict[str, Any], tracks: list[Track]) -> list[SpeakerCa
             colour=colour_of(stats["speaker"]),
             talk=clock(round(stats["talk_seconds"])),
             percent=round(stats["talk_share"] * 100),
-            figures=_figures(stats),
+            figures=_figures(stats) + _voice(voices.get(stats["speaker"])),
             track=by_speaker.get(stats["speaker"]),
         )
         for stats in result["speakers"]
@@ -127,6 +128,18 @@ def _figures(stats: dict[str, Any]) -> list[tuple[str, str]]:
         ("Peak", _level(20 * math.log10(peak) if peak else None, "dBFS")),
         ("Signal to noise", _level(stats["snr_db"], "dB")),
     ]
+
+
+def _voice(attributes: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """Nothing where the job was not asked for it."""
+    if attributes is None:
+        return []
+    if attributes["pitch_median"] is None:
+        return [("Pitch", "—")]
+    low, median, high = (round(attributes[f"pitch_{part}"]) for part in ("low", "median", "high"))
+    confidence = attributes["gender_confidence"]
+    sounds = "—" if confidence is None else f"{attributes['gender']}, {confidence} % sure"
+    return [("Pitch", f"{median} Hz, {low}–{high}"), ("Sounds", sounds)]
 
 
 def _level(value: float | None, unit: str) -> str:

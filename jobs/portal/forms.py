@@ -49,6 +49,7 @@ class SubmitForm(forms.Form):
     )
     engine = forms.CharField(label="Engine", required=False, max_length=40, widget=forms.Select)
     clean_background = forms.BooleanField(label="Lower noise and music in the tracks", required=False)
+    voice_attributes = forms.BooleanField(label="Tell pitch, and guess gender by it", required=False)
     quality = forms.ChoiceField(label="Noise reduction", choices=QUALITY_CHOICES, required=False, initial="studio")
     compact = forms.BooleanField(label="Leave the silence out of the tracks", required=False)
 
@@ -76,12 +77,12 @@ class SubmitForm(forms.Form):
         given = self.cleaned_data
         if self.task_name == "denoising":
             return {"quality": given["quality"] or "studio"}
-        counts = {name: given[name] for name in ("num_speakers", "min_speakers", "max_speakers")}
+        told = {name: given[name] for name in ("num_speakers", "min_speakers", "max_speakers", "voice_attributes")}
         engine = given["engine"] or registry.AUTO
         if self.task_name == "transcription":
-            return {**counts, "diarizer": engine}
+            return {**told, "diarizer": engine}
         return {
-            **counts,
+            **told,
             "overlap": given["overlap"] or "separate",
             "clean_background": given["clean_background"],
             "compact": given["compact"],

@@ -9,7 +9,7 @@ import { send } from "./upload.js";
 
 const form = document.getElementById("drop");
 const [list, start, total, go, clear] = ["queue", "start", "total", "go", "clear"].map((id) => document.getElementById(id));
-const OPTIONS = ["task", "engine", "num_speakers", "min_speakers", "max_speakers", "overlap", "clean_background", "compact", "quality"];
+const OPTIONS = ["task", "engine", "num_speakers", "min_speakers", "max_speakers", "overlap", "clean_background", "compact", "voice_attributes", "quality"];
 const PLAIN_PARTS = 2; // a file of so many parts goes in one request
 const queue = new Set();
 let sending = false;

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import asdict
 from datetime import datetime
 
 import pytest
 from django.core.files.storage import default_storage
 
 from accounts import ledger
+from audio_engine.voices import VoiceAttributes
 from jobs import lifecycle
 from jobs.errors import JobError
 from jobs.models import Job, Media, Track
@@ -88,6 +90,21 @@ def test_voiceprints_are_told_where_they_were_asked_for(api, finished):
     Job.objects.filter(pk=finished.pk).update(result=finished.result | {"voiceprints": [voiceprint, None]})
     speakers = api.send("get", f"speaker/jobs/{finished.number}").json()["result"]["speakers"]
     assert [speaker["voiceprint"] for speaker in speakers] == [voiceprint, None]
+
+
+def test_attributes_of_voices_are_told_where_they_were_asked_for(api, finished):
+    assert "voice_attributes" not in api.send("get", f"jobs/{finished.number}").json()["result"]["speakers"][0]
+    attributes = [asdict(VoiceAttributes(0, 92.0, 110.5, 143.0, "male", 93)), asdict(VoiceAttributes(1))]
+    Job.objects.filter(pk=finished.pk).update(result=finished.result | {"voice_attributes": attributes})
+    first, second = api.send("get", f"jobs/{finished.number}").json()["result"]["speakers"]
+    assert first["voice_attributes"] == {
+        "pitch_low": 92.0,
+        "pitch_median": 110.5,
+        "pitch_high": 143.0,
+        "gender": "male",
+        "gender_confidence": 93,
+    }
+    assert (second["voice_attributes"]["pitch_low"], second["voice_attributes"]["gender"]) == (None, "unknown")
 
 
 def test_a_failed_job_says_why_and_costs_nothing(api, alice, queued):

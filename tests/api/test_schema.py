@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import jsonschema
 import pytest
 from django.core.management import call_command
 
+from audio_engine.voices import VoiceAttributes
 from jobs import lifecycle
 from jobs.models import Job
 from jobs.options import SpeakerOptions
@@ -88,9 +90,11 @@ def test_jobs_are_as_described(api, document, media, recording, task):
     conforms(document, f"{address}/retry", "post", api.post(f"/api/v1/speaker/jobs/{job.number}/retry"))
 
 
-def test_a_job_with_voiceprints_is_as_described(api, document, finished):
+def test_a_job_with_voiceprints_and_attributes_of_voices_is_as_described(api, document, finished):
     voiceprints = [{"model": "resemblyzer 0.1.4", "vector": [0.6, 0.8]}, None]
-    Job.objects.filter(pk=finished.pk).update(result=finished.result | {"voiceprints": voiceprints})
+    attributes = [asdict(VoiceAttributes(0, 92.0, 110.5, 143.0, "male", 93)), asdict(VoiceAttributes(1))]
+    told = {"voiceprints": voiceprints, "voice_attributes": attributes}
+    Job.objects.filter(pk=finished.pk).update(result=finished.result | told)
     conforms(document, "/api/v1/jobs/{job_id}", "get", api.get(f"/api/v1/jobs/{finished.number}"))
 
 

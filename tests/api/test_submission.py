@@ -69,7 +69,8 @@ def test_options_come_in_query_form_or_json(api, upload):
     form = asked(upload(min_speakers="2", max_speakers="4", overlap="mute", compact="true", engine="embedded"))
     wanted = {"min_speakers": 2, "max_speakers": 4, "overlap": "mute", "compact": True, "engine": "embedded"}
     assert form == SpeakerOptions(**wanted)
-    assert asked(upload("speaker/diarize", voiceprints="true")) == SpeakerOptions(voiceprints=True)
+    told = asked(upload("speaker/diarize", voiceprints="true", voice_attributes="true"))
+    assert told == SpeakerOptions(voiceprints=True, voice_attributes=True)
     assert asked(api.send("post", "speaker/extract", wanted | {"url": URL})) == SpeakerOptions(**wanted)
 
 

@@ -73,6 +73,7 @@ def test_audiopods_other_options_are_understood(with_models, api):
         "source_urls": [URL],
         "model_type": "whisperx",
         "enable_speaker_diarization": False,
+        "voice_attributes": True,
         "enable_word_timestamps": True,
         "enable_confidence_scores": True,
         "chunk_duration": 30,
@@ -80,7 +81,7 @@ def test_audiopods_other_options_are_understood(with_models, api):
     body = api.send("post", "transcription/transcribe", sent).json()
     assert (body["options"]["engine"], body["options"]["speaker_labels"]) == ("auto", False)
     asked = stored("transcription", body["options"]).request("transcription", source=Path("in"), output=Path("out"))
-    assert asked == TranscriptionRequest(Path("in"), Path("out"), labelled=False)
+    assert asked == TranscriptionRequest(Path("in"), Path("out"), labelled=False, voice_attributes=True)
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from audio_engine.__main__ import main
 from audio_engine.formats import parse_rttm
+
+from .voices import LOW
 
 ENGINE = [sys.executable, "-m", "audio_engine"]
 
@@ -49,11 +53,25 @@ def test_a_second_run_leaves_nothing_of_the_first(
 def test_json_is_all_that_is_printed_where_it_is_asked_for(
     recording: Path, tmp_path: Path, scripted: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--overlap", "mute", "--compact", "--json"]
+    options = ["--overlap", "mute", "--compact", "--voice-attributes", "--json"]
     assert main(["extract", str(recording), "--output", str(tmp_path / "out"), *options]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["overlap"] == "mute"
     assert set(printed["compact_maps"]) == {"0", "1"}
+    assert [voice["gender"] for voice in printed["voice_attributes"]] == ["unknown", "unknown"]
+
+
+def test_what_voices_sound_like_is_said_where_it_is_asked_for(
+    tmp_path: Path, scripted: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(tmp_path / "voice.wav", np.concatenate([LOW.says(9), np.zeros(8000, np.float32)]), 16_000)
+    command = ["diarize", str(tmp_path / "voice.wav"), "--output", str(tmp_path / "out")]
+    assert main([*command, "--voice-attributes"]) == 0
+    first, *_ = [line for line in capsys.readouterr().out.splitlines() if line.startswith("voice of speaker")]
+    assert first.startswith("voice of speaker 0: ")
+    assert "; gender male (" in first
+    assert main(command) == 0
+    assert "gender" not in capsys.readouterr().out
 
 
 def test_probe_tells_what_a_recording_is(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,6 +33,7 @@ from audio_engine.types import (
     Turn,
     Voiceprint,
 )
+from audio_engine.voices import VoiceAttributes
 
 
 def test_rttm_has_ten_columns_in_order_of_time() -> None:
@@ -97,6 +98,7 @@ def test_a_result_survives_json() -> None:
         compact_maps={0: (CompactSpan(0, 1, 2),)},
         peaks=(0.5, 0.25),
         voiceprints=(Voiceprint("a 1", (0.6, -0.8)), None),
+        voice_attributes=(VoiceAttributes(0, 92.0, 110.5, 143.0, "male", 93), VoiceAttributes(1)),
     )
     assert result_from_json(json.loads(result_json(result))) == result
 

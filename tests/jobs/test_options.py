@@ -28,7 +28,13 @@ def test_a_row_without_options_asks_for_the_engines_defaults(task: str):
 
 def test_what_a_row_says_is_what_the_engine_is_asked_for():
     row = options.SpeakerOptions(
-        min_speakers=2, overlap="mute", clean_background=True, compact=True, voiceprints=True, engine="embedded"
+        min_speakers=2,
+        overlap="mute",
+        clean_background=True,
+        compact=True,
+        voiceprints=True,
+        voice_attributes=True,
+        engine="embedded",
     ).to_json()
     asked = options.stored("extraction", row).request("extraction", source=Path("in"), output=Path("out"))
     assert asked == replace(
@@ -39,6 +45,7 @@ def test_what_a_row_says_is_what_the_engine_is_asked_for():
         clean_background=True,
         compact=True,
         voiceprints=True,
+        voice_attributes=True,
     )
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from django.test import Client
 from accounts import ledger
 from accounts.models import CreditBalance, User
 from audio_engine.exports import FORMATS
+from audio_engine.voices import VoiceAttributes
 from jobs import lifecycle
 from jobs.errors import JobError
 from jobs.models import Job, Media, Track
@@ -342,6 +344,19 @@ def test_a_finished_job_shows_each_speaker_in_figures(alices: Client, finished: 
     assert "LUFS" in page
     assert "Signal to noise" in page
     assert "17 credits" in page
+
+
+def test_voices_are_described_where_that_was_asked_for(alices: Client, finished: Job, recording: Path) -> None:
+    assert "Pitch" not in alices.get(f"/jobs/{finished.uuid}").content.decode()
+    attributes = [asdict(VoiceAttributes(0, 92.0, 110.5, 143.0, "male", 93)), asdict(VoiceAttributes(1))]
+    Job.objects.filter(pk=finished.pk).update(result=finished.result | {"voice_attributes": attributes})
+    page = alices.get(f"/jobs/{finished.uuid}").content.decode()
+    assert "110 Hz, 92–143" in page
+    assert "male, 93 % sure" in page
+    assert page.count("Sounds") == 1
+    assert page.count("Pitch") == 2
+    assert send(alices, recording, task="diarization", voice_attributes="on").status_code == 201
+    assert Job.objects.latest("pk").options["voice_attributes"] is True
 
 
 def test_the_timeline_names_every_turn_and_track(alices: Client, finished: Job) -> None:

@@ -1,0 +1,24 @@
+"""What crosses the engine's border about how a voice sounds; `voice_attributes` finds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Gender = Literal["female", "male", "unknown"]
+
+GENDERS: tuple[Gender, ...] = get_args(Gender)
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceAttributes:
+    """Of one speaker. Pitch is in Hz, low and high its 10th and 90th percentile; None where too little was heard of the
+    speaker alone. `gender` is a guess by it and `gender_confidence` its probability in %, None where it is unknown.
+    """
+
+    speaker: int
+    pitch_low: float | None = None
+    pitch_median: float | None = None
+    pitch_high: float | None = None
+    gender: Gender = "unknown"
+    gender_confidence: int | None = None
