@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from dataclasses import asdict
 from datetime import timedelta
 
 import pytest
@@ -16,8 +17,9 @@ from accounts import ledger
 from accounts.models import APIKey
 from audio_engine.transcription.transcript import Sentence, Transcript, Word
 from audio_engine.types import DenoisingResult, MediaInfo, SoundStats, Turn
+from audio_engine.voices import VoiceAttributes
 from jobs import files, lifecycle
-from jobs.compat.timbr.subtitles import tidied
+from jobs.compat.timbr.turns import said_in, tidied, within
 from jobs.errors import JobError
 from jobs.models import Job, Media, Track
 from jobs.options import asked_for
@@ -298,7 +300,7 @@ def test_nulls_are_as_good_as_nothing(api, media):
         ("vad_min_speech_duration", 5.1, "Ensure this value is less than or equal to 5."),
         ("vad_min_speech_duration", "nan", "A valid number is required."),
         ("vad_min_silence_duration", -1, "Ensure this value is greater than or equal to 0."),
-        ("detect_gender", True, "This server does not tell the gender of speakers."),
+        ("detect_gender", "perhaps", "Must be a valid boolean."),
     ],
 )
 def test_a_diarization_that_cannot_be_done_is_refused_by_its_option(api, media, option, value, reason):
@@ -348,10 +350,45 @@ def test_a_long_sentence_stays_in_one_piece_where_that_is_asked_for(api, able, m
 
 def test_words_can_be_left_out(api, able, media):
     assert ask(api, DIARIZE, media, transcribe_model=None).task == "diarization"
-    answer = api.send("post", DIARIZE, {"file_id": str(media.uuid), "vad_min_speech_duration": 1})
-    assert list(wrong(answer)) == ["body.vad_min_speech_duration"]
     answer = api.send("post", DIARIZE, {"file_id": str(media.uuid), "language": "klingon"})
     assert list(wrong(answer)) == ["body.language"]
+
+
+def test_what_is_said_in_turns_that_are_too_short_is_left_out(api, able, media, tmp_path):
+    """Here the first speaker's, of 0.9 s."""
+    done = get(api, transcribed(ask(api, DIARIZE, media, vad_min_speech_duration=1), tmp_path))
+    for name in ("timbr", "sentence_split"):
+        cues = list(srt.parse(Client().get(done["result"][name]).content.decode()))
+        assert [cue.content for cue in cues] == ["SPEAKER_01: ‹Lincoln› did."]
+
+
+def test_a_sentence_keeps_what_is_said_in_longer_turns():
+    words = (Word(0.0, 0.4, " Oh,", 0.9, 0), Word(1.0, 1.5, " no", 0.9, 0), Word(1.5, 2.0, " way.", 0.9, 0))
+    edited = Sentence(0.0, 0.4, "Ah.", 0)
+    found = said_in((Sentence(0.0, 2.0, "Oh, no way.", 0, words), edited), [Turn(1.0, 2.0, 0)], [Turn(0.0, 0.4, 0)])
+    assert [(kept.start, kept.end, kept.text) for kept in found] == [(1.0, 2.0, "no way.")]
+
+
+def test_parts_of_turns_are_found_in_those_of_their_own_speaker():
+    turns = (Turn(0.0, 2.0, 0), Turn(5.0, 6.0, 0), Turn(1.0, 3.0, 1))
+    parts = [Turn(0.0, 1.0, 0), Turn(1.0, 3.0, 1), Turn(2.5, 3.0, 0), Turn(5.5, 6.0, 0), Turn(0.0, 1.0, 2)]
+    assert within(parts, turns) == ([parts[0], parts[1], parts[3]], [parts[2], parts[4]])
+
+
+# --- gender
+
+
+def test_the_gender_of_voices_is_guessed_where_that_is_asked_for(api, media, recording):
+    plain = succeed(ask(api, DIARIZE, media), recording)
+    assert "speakers" not in get(api, plain)["result"]
+    job = succeed(ask(api, DIARIZE, media, detect_gender=True), recording)
+    assert job.options["voice_attributes"] is True
+    attributes = [asdict(VoiceAttributes(0, 92.0, 110.5, 143.0, "male", 93)), asdict(VoiceAttributes(1))]
+    Job.objects.filter(pk=job.pk).update(result=job.result | {"voice_attributes": attributes})
+    assert get(api, job)["result"]["speakers"] == [
+        {"speaker": "SPEAKER_00", "gender": "male", "confidence": 93},
+        {"speaker": "SPEAKER_01", "gender": "unknown", "confidence": None},
+    ]
 
 
 # --- subtitles that are there already
@@ -375,6 +412,9 @@ def test_lines_that_are_there_are_given_speakers(api, bobs, media, recording):
     assert job.task == "diarization"
     done = get(api, succeed(job, recording))
     assert set(done["result"]) == {"timbr"}
+    short = succeed(ask(api, DIARIZE, media, input_srt_file_id=srt_id, vad_min_speech_duration=1), recording)
+    answer = Client().get(get(api, short)["result"]["timbr"])
+    assert {cue.content.partition(":")[0] for cue in srt.parse(answer.content.decode())} == {"SPEAKER_01"}
     cues = list(srt.parse(Client().get(done["result"]["timbr"]).content.decode()))
     assert [(cue.start.total_seconds(), cue.end.total_seconds(), cue.content) for cue in cues] == [
         (0.2, 0.9, "SPEAKER_00: <i>Who wrote</i> this?"),

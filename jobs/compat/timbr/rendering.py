@@ -7,6 +7,7 @@ from typing import Any
 
 from rest_framework.request import Request
 
+from audio_engine.formats import speaker_label
 from jobs import downloads
 from jobs.api.render import moment
 from jobs.compat.base import Body
@@ -58,7 +59,25 @@ def job(job: Job, request: Request) -> Body:
 
 
 def _result(job: Job, request: Request) -> dict[str, Any]:
-    """Links that need no token."""
+    return _links(job, request) | _genders(job)
+
+
+def _genders(job: Job) -> dict[str, Any]:
+    """Where they were asked for; the names are those in the subtitles."""
+    found = (job.result or {}).get("voice_attributes") or []
+    guesses = [
+        {
+            "speaker": speaker_label(voice["speaker"]),
+            "gender": voice["gender"],
+            "confidence": voice["gender_confidence"],
+        }
+        for voice in found
+    ]
+    return {"speakers": guesses} if guesses else {}
+
+
+def _links(job: Job, request: Request) -> dict[str, Any]:
+    """Which need no token."""
     if "lines" in job.asked:
         return {"timbr": subtitles.url(job, "lines", request)}
     if kinds := SUBTITLES.get(job.task):

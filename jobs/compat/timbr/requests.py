@@ -53,7 +53,7 @@ class TimbrDiarize(TimbrFile):
     vad_threshold = FiniteField(default=0.5, min_value=0, max_value=1)
     vad_min_speech_duration = FiniteField(default=0.1, min_value=0, max_value=5, help_text="Seconds.")
     vad_min_silence_duration = FiniteField(default=0.1, min_value=0, max_value=5, help_text="Seconds.")
-    detect_gender = s.BooleanField(default=False)
+    detect_gender = s.BooleanField(default=False, help_text="Guess it by the pitch of each voice.")
     input_srt_file_id = s.CharField(required=False, allow_null=True, max_length=100)
 
 

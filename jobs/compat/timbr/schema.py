@@ -8,6 +8,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers as s
 
+from audio_engine.voices import GENDERS
+
 from .rendering import TYPES
 from .requests import STATUSES, TimbrDiarize, TimbrEnhance, TimbrJobsQuery, TimbrSeparate, TimbrUpload
 
@@ -26,6 +28,12 @@ class TimbrFileBody(Body):
     file_id = s.UUIDField()
 
 
+class TimbrSpeaker(Body):
+    speaker = s.CharField(help_text="As the subtitles call them.")
+    gender = s.ChoiceField(GENDERS)
+    confidence = s.IntegerField(allow_null=True, help_text="The guess's probability in %; null where it is unknown.")
+
+
 class TimbrResultBody(Body):
     """Links that need no token, good for an hour unless the server says otherwise."""
 
@@ -37,6 +45,7 @@ class TimbrResultBody(Body):
     sentence_split = s.CharField(
         required=False, help_text="The same with each sentence in one piece, where there are words."
     )
+    speakers = TimbrSpeaker(many=True, required=False, help_text="Of a diarization, where gender was asked for.")
 
 
 class TimbrJobBody(Body):

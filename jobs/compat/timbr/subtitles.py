@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from django.conf import settings
@@ -15,10 +14,12 @@ from audio_engine.exports import SRT_MARKUP
 from audio_engine.formats import result_from_json, speaker_label
 from audio_engine.transcription.attribution import attribute_lines
 from audio_engine.transcription.transcript import Sentence, Transcript
-from audio_engine.types import SpeakerResult, Turn
+from audio_engine.types import SpeakerResult
 from jobs import exports, transcripts
 from jobs.errors import JobError
 from jobs.models import Job
+
+from .turns import said_in, wanted, within
 
 SALT = "jobs.compat.timbr.subtitles"
 
@@ -46,39 +47,41 @@ def response(token: str) -> HttpResponse:
 def speakers(job: Job) -> HttpResponse:
     """The speaker's name for each turn."""
     found = exports.annotation(job, speaker_label)
-    turns = tidied(found.turns, shortest=job.asked.get("min_speech", 0), pause=job.asked.get("min_silence", 0))
-    return exports.written(job, "srt", replace(found, turns=turns))
-
-
-def tidied(turns: Iterable[Turn], *, shortest: float, pause: float) -> tuple[Turn, ...]:
-    """Each speaker's turns joined over pauses shorter than `pause` seconds, then without those below `shortest`."""
-    joined: dict[int, list[Turn]] = {}
-    for turn in sorted(turns, key=lambda turn: turn.start):
-        own = joined.setdefault(turn.speaker, [])
-        if own and turn.start - own[-1].end < pause:
-            own[-1] = replace(own[-1], end=max(own[-1].end, turn.end))
-        else:
-            own.append(turn)
-    return tuple(turn for own in joined.values() for turn in own if turn.duration >= shortest)
+    return exports.written(job, "srt", replace(found, turns=wanted(job, found.turns)))
 
 
 def captions(job: Job) -> HttpResponse:
     """What was said, in pieces that can be read while they are heard."""
-    return transcripts.response(job, "srt", speaker_label, words=False)
+    return transcripts.written(job, transcript_of(job), "srt", speaker_label, words=False)
+
+
+def transcript_of(job: Job) -> Transcript:
+    """What was said in the turns that are wanted."""
+    transcript, result = transcripts.read(job), result_of(job)
+    kept, left_out = within(result.exclusive, wanted(job, result.turns))
+    if not left_out:
+        return transcript
+    return replace(transcript, sentences=tuple(said_in(transcript.sentences, kept, left_out)))
+
+
+def result_of(job: Job) -> SpeakerResult:
+    result = result_from_json(job.result or {})
+    assert isinstance(result, SpeakerResult)
+    return result
 
 
 def sentences(job: Job) -> HttpResponse:
     """What was said, each sentence in one piece."""
-    transcript = transcripts.read(job)
+    transcript = transcript_of(job)
     whole = (replace(its, words=(), text=its.text.translate(SRT_MARKUP)) for its in transcript.sentences)
     return transcripts.written(job, replace(transcript, sentences=tuple(whole)), "srt", speaker_label, words=False)
 
 
 def lines(job: Job) -> HttpResponse:
     """Subtitles that were there before, each line with its speaker."""
-    result = result_from_json(job.result or {})
-    assert isinstance(result, SpeakerResult)
-    spoken = attribute_lines([Sentence(*line) for line in job.asked["lines"]], result.exclusive)
+    result = result_of(job)
+    kept, _ = within(result.exclusive, wanted(job, result.turns))
+    spoken = attribute_lines([Sentence(*line) for line in job.asked["lines"]], kept)
     return transcripts.written(job, Transcript("", None, spoken), "srt", speaker_label, words=False)
 
 

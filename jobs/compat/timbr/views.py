@@ -108,16 +108,14 @@ class Diarize(View):
     def post(self, request: Request) -> Response:
         given = checked(TimbrDiarize, request.data)
         refuse_unserved(given, DIARIZATION)
-        options = {"num_speakers": given.get("num_speakers")}
+        options = {"num_speakers": given.get("num_speakers"), "voice_attributes": given["detect_gender"]}
+        asked = {"min_speech": given["vad_min_speech_duration"], "min_silence": given["vad_min_silence_duration"]}
         if "input_srt_file_id" in given:
-            refuse_unserved(given, WITH_TEXT)
-            asked = {"lines": lines.of(request.user, file_id(given["input_srt_file_id"]))}
+            asked["lines"] = lines.of(request.user, file_id(given["input_srt_file_id"]))
             return queue(request, given, "diarization", options, asked)
         if transcribes(request.data):
-            refuse_unserved(given, WITH_TEXT)
             language = "" if given["language"] == "auto" else language_code(given["language"]) or given["language"]
-            return queue(request, given, "transcription", options | {"language": language})
-        asked = {"min_speech": given["vad_min_speech_duration"], "min_silence": given["vad_min_silence_duration"]}
+            return queue(request, given, "transcription", options | {"language": language}, asked)
         return queue(request, given, "diarization", options, asked)
 
 
@@ -140,10 +138,7 @@ SEPARATION = {
 DIARIZATION = {
     "vad_type": ("ten-vad", "This server's engine has its own voice activity detection; leave it out."),
     "vad_threshold": (0.5, "This server's engine has its own voice activity detection; leave it out."),
-    "detect_gender": (False, "This server does not tell the gender of speakers."),
 }
-ONLY_TURNS = "It counts where subtitles tell the speakers alone; say null as transcribe_model for that."
-WITH_TEXT = {"vad_min_speech_duration": (0.1, ONLY_TURNS), "vad_min_silence_duration": (0.1, ONLY_TURNS)}
 
 
 def refuse_unserved(given: Body, served: Mapping[str, tuple[Any, str]]) -> None:
