@@ -16,7 +16,7 @@ from accounts import idempotency
 from accounts.models import RequestCount
 
 from . import files, ingest, lifecycle, uploads
-from .models import Job, JobEvent, Media, Upload, WebhookDelivery
+from .models import Job, JobEvent, Media, Upload, Voiceprint, WebhookDelivery
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ UNUSED_KEPT = ingest.UNUSED_LIFE + timedelta(hours=1)  # who takes it up in the 
 def tidy() -> None:
     delete_old_jobs()
     delete_old_outputs()
+    delete_voiceprints()
     delete_unused_media()
     delete_expired_uploads()
     delete_lost_attempts()
@@ -75,6 +76,11 @@ def delete_output(job: Job) -> None:
             unused.delete()
     if unused:
         files.delete(unused.file)
+
+
+def delete_voiceprints() -> None:
+    """Of accounts that are closed, which means deactivated: what tells people apart is not kept for nobody."""
+    Voiceprint.objects.filter(owner__is_active=False).delete()
 
 
 def delete_unused_media() -> None:

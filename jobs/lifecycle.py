@@ -23,7 +23,7 @@ from django.db.models.functions import Now
 from accounts import ledger
 from accounts.models import User
 
-from . import events, files, pricing, queue, webhooks
+from . import events, files, pricing, queue, voiceprints, webhooks
 from .errors import JobError
 from .models import Job, JobEvent, Media, Track
 from .options import JobOptions, stored
@@ -184,6 +184,7 @@ def succeed(job: Job, result: dict[str, Any], outputs: Sequence[StoredFile], con
         Track(job=done, kind=out.kind, speaker=out.speaker, file=out.name, bytes=out.bytes) for out in outputs
     )
     ledger.capture(done.uuid)
+    voiceprints.learned(done)
     return done
 
 

@@ -228,7 +228,7 @@ SPECTACULAR_SETTINGS = {
         "StatusEnum": "jobs.api.render.STATUSES",
         "JobTypeEnum": "audio_engine.types.TASKS",
         "SpeakerJobTypeEnum": "audio_engine.types.SPEAKER_TASKS",
-        "BatchJobTypeEnum": "jobs.api.serializers.BATCH_TASKS",
+        "VoiceprintStatusEnum": "jobs.api.voiceprint_schema.STATUSES",
         "PyannoteModelEnum": "jobs.compat.pyannoteai.requests.MODELS",
         "PyannoteTranscriberEnum": "jobs.compat.pyannoteai.requests.TRANSCRIBERS",
         "PyannoteStatusEnum": "jobs.compat.pyannoteai.rendering.STATUSES",
@@ -240,6 +240,7 @@ SPECTACULAR_SETTINGS = {
         {"name": name}
         for name in (
             "Speakers",
+            "Voiceprints",
             "Noise",
             "Jobs",
             "Webhooks",

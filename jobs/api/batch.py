@@ -23,7 +23,7 @@ from jobs.options import asked_for
 from . import errors, own_schema, problems, render
 from .problems import OwnView
 from .serializers import ArchiveQuery, BatchItem, BatchSerializer
-from .submission import Submission, queue
+from .submission import Submission, queue, with_voices
 
 REFUSALS = (JobError, InsufficientCredits, ValidationError)
 
@@ -71,7 +71,8 @@ def _submit(owner: User, item: Any, defaults: Mapping[str, Any]) -> Job:
     if url:
         outbound.check_url(url)
     webhook = webhooks.for_job(webhook_url) if webhook_url else None
-    return queue(Submission(owner, task, asked_for(task, **options), None, url, webhook), media)
+    wanted = asked_for(task, **with_voices(owner, task, options))
+    return queue(Submission(owner, task, wanted, None, url, webhook), media)
 
 
 class Archive(OwnView):

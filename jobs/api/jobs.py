@@ -6,16 +6,19 @@ from contextlib import suppress
 from functools import partial
 
 from django.http import HttpResponse, HttpResponseBase
+from drf_spectacular.utils import extend_schema_view
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs import exports
+from audio_engine.types import TASKS
+from jobs import exports, lifecycle
 from jobs.errors import JobError
 from jobs.lingering import linger
 from jobs.models import Job
 
-from . import events, own_schema, render, results, schema
+from . import events, own_schema, render, results, schema, verbs
 from .problems import OwnView
 from .serializers import ExportQuery, WaitQuery
 from .verbs import answer, own_job
@@ -36,6 +39,11 @@ class AnyJob(APIView):
             return answer(job, request)
         return HttpResponse(content_type="application/json")
 
+    @schema.DELETE_ANY
+    def delete(self, request: Request, job_id: int) -> Response:
+        lifecycle.delete(own_job(request.user, job_id), actor=request.user)
+        return Response(status=204)
+
 
 def _seen(version: str | None, job: Job) -> int:
     if version is None:
@@ -51,6 +59,21 @@ def _now(request: Request, job: Job) -> render.Body:
     with suppress(JobError):
         job = own_job(request.user, job.number)
     return render.job(job, request)
+
+
+class Any:
+    tasks = TASKS
+    body = staticmethod(render.job)
+
+
+@extend_schema_view(post=own_schema.RETRY)
+class Retry(Any, OwnView, verbs.Retry):
+    pass
+
+
+@extend_schema_view(post=own_schema.CANCEL)
+class Cancel(Any, OwnView, verbs.Cancel):
+    pass
 
 
 class Export(OwnView):

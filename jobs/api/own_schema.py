@@ -10,9 +10,27 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from audio_engine.exports import FORMATS
 from jobs.errors import ERRORS
 
-from .bodies import BatchBody, EstimateBody, ListBody, ProblemBody, ProblemTypeBody, StartedUploadBody, UploadBody
+from . import schema
+from .bodies import (
+    BatchBody,
+    EstimateBody,
+    JobBody,
+    ListBody,
+    ProblemBody,
+    ProblemTypeBody,
+    StartedUploadBody,
+    UploadBody,
+)
 from .schema import FORMS, KEY
-from .serializers import ArchiveQuery, BatchRequest, EstimateSerializer, ExportQuery, ListQuery, UploadRequest
+from .serializers import (
+    ArchiveQuery,
+    BatchRequest,
+    EstimateSerializer,
+    ExportQuery,
+    IdentifySerializer,
+    ListQuery,
+    UploadRequest,
+)
 
 PROBLEM_TYPE = "application/problem+json"
 EXAMPLES = {
@@ -50,6 +68,40 @@ def answers(success: Any, *refusals: int, content_type: str = "application/json"
     return {(200, content_type): success} | problems
 
 
+CREATED = OpenApiResponse(JobBody, examples=[OpenApiExample("The job", schema.CREATED)])
+IDENTIFY = extend_schema(
+    operation_id="identify",
+    summary="Who spoke when, and which of your saved voiceprints they are",
+    description="Send a `file`, a `url` or a `media`. Each of the result's speakers has a `match`, or null, and a "
+    "`confidence` for each of the voices.",
+    tags=["Voiceprints"],
+    parameters=[KEY],
+    request=dict.fromkeys(FORMS, IdentifySerializer),
+    responses=answers(CREATED, 400, 402, 404, 409, 413, 415, 422),
+    examples=[
+        OpenApiExample(
+            "Two who are known",
+            {"url": "https://example.org/meeting.mp3", "voices": ["Sam", "Ann"], "threshold": 60},
+            request_only=True,
+            media_type="application/json",
+        )
+    ],
+)
+RETRY = extend_schema(
+    operation_id="retry_any_job",
+    summary="Run a failed or canceled job of any task again, under the same id",
+    tags=["Jobs"],
+    parameters=[KEY],
+    request=None,
+    responses=answers(CREATED, 400, 402, 404, 409, 422),
+)
+CANCEL = extend_schema(
+    operation_id="cancel_any_job",
+    summary="Stop a job of any task that has not ended; nothing is charged",
+    tags=["Jobs"],
+    request=None,
+    responses=answers(JobBody, 404, 409),
+)
 EXPORT = extend_schema(
     operation_id="export_job",
     summary="Who spoke when, as a file for another program",

@@ -157,12 +157,15 @@ GET = _get("get_job", "A job, with its result and fresh download links when it i
 GET_ANY = _get(
     "get_any_job", "The same job at the address that waiting SDKs poll, once it changes", WaitQuery, refusals=(404, 422)
 )
-DELETE = extend_schema(
-    operation_id="delete_job",
-    summary="Remove a job, its recording and its files; one under way is canceled",
-    tags=["Jobs"],
-    responses={204: OpenApiResponse(description="Gone")} | {s: REFUSED[s] for s in (401, 403, 404, 429)},
-)
+
+
+def _delete(name: str, summary: str) -> Any:
+    responses = {204: OpenApiResponse(description="Gone")} | {s: REFUSED[s] for s in (401, 403, 404, 429)}
+    return extend_schema(operation_id=name, summary=summary, tags=["Jobs"], responses=responses)
+
+
+DELETE = _delete("delete_job", "Remove a job, its recording and its files; one under way is canceled")
+DELETE_ANY = _delete("delete_any_job", "The same for a job of any task")
 RETRY = extend_schema(
     operation_id="retry_job",
     summary="Run a failed or canceled job again, under the same id",

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from audio_engine.exports import FORMATS
 from audio_engine.options import LOUDEST, QUIETEST
 from audio_engine.types import EQUALIZERS, OVERLAP_POLICIES, QUALITIES, SPEAKER_TASKS, TASKS
-from jobs.options import MOST_SPEAKERS
+from jobs.options import MOST_KNOWN_VOICES, MOST_SPEAKERS
 
 from .fields import FiniteField
 from .render import STATUSES
@@ -18,7 +18,6 @@ from .render import STATUSES
 MOST_JOBS_A_PAGE = 100
 LONGEST_WAIT = 60
 MOST_JOBS_A_BATCH = 100
-BATCH_TASKS = [task for task in TASKS if task != "identification"]  # which needs known voices
 NOISE_TYPES = ("general", "electrical_hum", "air_conditioning", "traffic", "crowd")  # AudioPod's
 VOICE_ATTRIBUTES = "Tell each speaker's range of pitch with the result, and a guess of their gender by it."
 UNSUPPORTED = {"stationary", "time_constant_s", "freq_mask_smooth_hz", "time_mask_smooth_ms"}
@@ -43,13 +42,16 @@ class WorkSerializer(serializers.Serializer[Any]):
     )
 
 
-class DiarizeSerializer(WorkSerializer):
+class CountedSerializer(WorkSerializer):
     num_speakers = speaker_count("Exactly so many people speak.")
     min_speakers = speaker_count("At least so many people speak.")
     max_speakers = speaker_count("At most so many people speak.")
     engine = serializers.CharField(
         required=False, max_length=40, help_text="One of the server's engines; `auto` (the default) takes the best."
     )
+
+
+class DiarizeSerializer(CountedSerializer):
     voiceprints = serializers.BooleanField(
         required=False, help_text="Give a voiceprint of each speaker with the result. It is biometric data."
     )
@@ -65,6 +67,33 @@ class ExtractSerializer(DiarizeSerializer):
     )
     clean_background = serializers.BooleanField(required=False, help_text="Lower noise and music in the tracks.")
     compact = serializers.BooleanField(required=False, help_text="Leave the silence out of the tracks.")
+
+
+class VoicesField(serializers.ListField):
+    """In a form, names with commas in between, of which they therefore have none."""
+
+    def __init__(self, **options: Any) -> None:
+        child = serializers.CharField(max_length=100)
+        super().__init__(child=child, min_length=1, max_length=MOST_KNOWN_VOICES, **options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(data.split(",") if isinstance(data, str) else data)
+
+
+class MatchingSerializer(serializers.Serializer[Any]):
+    """Of an identification."""
+
+    voices = VoicesField(help_text="Names or ids of saved voiceprints that speakers are compared with.")
+    threshold = FiniteField(
+        required=False, min_value=0, max_value=100, help_text="Least confidence of a match; 50 if left out."
+    )
+    exclusive_matching = serializers.BooleanField(
+        required=False, help_text="Nobody is two speakers, which is the default."
+    )
+
+
+class IdentifySerializer(MatchingSerializer, CountedSerializer):
+    pass
 
 
 class DenoiseSerializer(WorkSerializer):
@@ -169,7 +198,10 @@ class BatchItem(ExtractSerializer):
     diarizer = serializers.CharField(
         required=False, max_length=40, help_text="Of a transcription: the engine that tells the speakers."
     )
-    job_type = serializers.ChoiceField(BATCH_TASKS, default="extraction")
+    job_type = serializers.ChoiceField(TASKS, default="extraction")
+    voices = VoicesField(required=False, help_text="Of an identification: names or ids of saved voiceprints.")
+    threshold = FiniteField(required=False, help_text="Of an identification, as is the next.")
+    exclusive_matching = serializers.BooleanField(required=False)
     sample_rate = serializers.IntegerField(required=False, help_text="Hz, of a dialogue separation's files.")
     bit_depth = serializers.IntegerField(required=False, help_text="Of a dialogue separation's files.")
     quality = serializers.ChoiceField(QUALITIES, required=False, help_text="Of a denoising, as are the next four.")

@@ -15,8 +15,9 @@ from jobs import archive
 from jobs.errors import JobError
 from jobs.models import Job, owned_by
 
-from . import render, schema, verbs
-from .serializers import DiarizeSerializer, ExtractSerializer, JobsQuery
+from . import own_schema, render, schema, verbs
+from .problems import OwnView
+from .serializers import DiarizeSerializer, ExtractSerializer, IdentifySerializer, JobsQuery
 from .submission import submit
 from .verbs import own_job
 
@@ -31,6 +32,12 @@ class Diarize(APIView):
     @schema.DIARIZE
     def post(self, request: Request) -> Response:
         return submit(request, "diarization", DiarizeSerializer)
+
+
+class Identify(OwnView):
+    @own_schema.IDENTIFY
+    def post(self, request: Request) -> Response:
+        return submit(request, "identification", IdentifySerializer)
 
 
 class Jobs(APIView):

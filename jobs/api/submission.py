@@ -19,7 +19,8 @@ from rest_framework.response import Response
 from accounts import idempotency
 from accounts.ledger import InsufficientCredits
 from accounts.models import User
-from jobs import files, ingest, lifecycle, outbound, webhooks
+from audio_engine.registry import AUTO
+from jobs import files, ingest, lifecycle, outbound, voiceprints, webhooks
 from jobs.errors import JobError
 from jobs.models import Job, Media
 from jobs.options import JobOptions, asked_for
@@ -41,6 +42,7 @@ SUPPORTED_EXTENSIONS = [
 
 Body = Callable[[Job, Request], dict[str, Any]]
 ADDRESSES = ("file", "url", "media", "webhook_url")
+EVEN = 50.0  # the confidence from which a match is likelier than not
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,13 @@ def submit(request: Request, task: str, fields: type[WorkSerializer], body: Body
     return accept(request, read(request, task, fields), lambda job: body(job, request))
 
 
-def accept(request: Request, wanted: Submission, told: Callable[[Job], render.Body]) -> Response:
-    """Take in and queue what is wanted; the answer is what is `told` of the job. Raises as `submit` does."""
-    parameters = wanted.parameters() if idempotency.HEADER in request.headers else {}
+def accept(
+    request: Request, wanted: Submission, told: Callable[[Job], render.Body], status: int = 200, **also: str
+) -> Response:
+    """Take in and queue what is wanted; the answer is what is `told` of the job, in the same transaction. `also` are
+    parameters that are not the submission's. Raises as `submit` does.
+    """
+    parameters = wanted.parameters() | also if idempotency.HEADER in request.headers else {}
     with idempotency.reserve(request, parameters) as reservation:
         if reservation.answer:
             return reservation.answer
@@ -86,8 +92,8 @@ def accept(request: Request, wanted: Submission, told: Callable[[Job], render.Bo
         try:
             with transaction.atomic():
                 job = queue(wanted, media)
-                return reservation.complete(told(job))
-        except (InsufficientCredits, idempotency.IdempotencyError):
+                return reservation.complete(told(job), status)
+        except (InsufficientCredits, JobError, idempotency.IdempotencyError):
             if media:
                 ingest.discard(media)
             raise
@@ -105,6 +111,7 @@ def read(request: Request, task: str, fields: type[WorkSerializer]) -> Submissio
     if url:
         outbound.check_url(checked.validated_data["url"])
     options = {name: value for name, value in checked.validated_data.items() if name not in ADDRESSES}
+    options = with_voices(request.user, task, options)
     webhook_url = checked.validated_data.get("webhook_url")
     return Submission(
         request.user,
@@ -115,6 +122,22 @@ def read(request: Request, task: str, fields: type[WorkSerializer]) -> Submissio
         webhooks.for_job(webhook_url) if webhook_url else None,
         checked.validated_data.get("media"),
     )
+
+
+def with_voices(owner: User, task: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a request, for an identification with the voiceprints that it names by name or id, and, where it
+    names no engine, the one that made them. Raises JobError as `voiceprints.known` does.
+    """
+    if task != "identification":
+        return options
+    given = {"engine": AUTO, "threshold": EVEN, **options}
+    kept = voiceprints.known(owner, given.pop("voices", ()))
+    if not kept:
+        rule = "must name saved voiceprints"
+        raise JobError("INVALID_OPTION", f"voices {rule}.", details={"field": "voices", "rule": rule})
+    if given["engine"] == AUTO:
+        given["engine"] = kept[0].engine
+    return given | {"known": {voiceprint.name: voiceprint.text for voiceprint in kept}}
 
 
 def sent_file(request: Request, field: str = "file") -> TemporaryUploadedFile | None:

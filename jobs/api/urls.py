@@ -15,6 +15,7 @@ from . import (
     speaker,
     transcription,
     uploads,
+    voiceprints,
     wallet,
     webhooks,
 )
@@ -22,6 +23,9 @@ from . import (
 urlpatterns = [
     path("speaker/extract", speaker.Extract.as_view(), name="api-extract"),
     path("speaker/diarize", speaker.Diarize.as_view(), name="api-diarize"),
+    path("speaker/identify", speaker.Identify.as_view(), name="api-identify"),
+    path("voiceprints", voiceprints.Voiceprints.as_view(), name="api-voiceprints"),
+    path("voiceprints/<uuid:voiceprint>", voiceprints.VoiceprintDetail.as_view(), name="api-voiceprint"),
     path("speaker/jobs", speaker.Jobs.as_view(), name="api-jobs"),
     path("speaker/jobs/<int:job_id>", speaker.JobDetail.as_view(), name="api-speaker-job"),
     path("speaker/jobs/<int:job_id>/retry", speaker.Retry.as_view(), name="api-retry"),
@@ -51,6 +55,8 @@ urlpatterns = [
     path("jobs/archive", batch.Archive.as_view(), name="api-archive"),
     path("jobs/estimate", estimate.Estimate.as_view(), name="api-estimate"),
     path("jobs/<int:job_id>", jobs.AnyJob.as_view(), name="api-job"),
+    path("jobs/<int:job_id>/retry", jobs.Retry.as_view(), name="api-retry-any"),
+    path("jobs/<int:job_id>/cancel", jobs.Cancel.as_view(), name="api-cancel-any"),
     path("jobs/<int:job_id>/events", events.Events.as_view(), name="api-events"),
     path("jobs/<int:job_id>/export", jobs.Export.as_view(), name="api-export"),
     path("webhooks/endpoints", webhooks.Endpoints.as_view(), name="api-webhooks"),

@@ -9,8 +9,8 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import APIKey
-from jobs import lifecycle, uploads, webhooks
-from jobs.models import Job, Media, Upload, WebhookDelivery
+from jobs import lifecycle, uploads, voiceprints, webhooks
+from jobs.models import Job, Media, Upload, Voiceprint, WebhookDelivery
 from jobs.options import DenoisingOptions, TranscriptionOptions
 from tests.api.programs import Program
 
@@ -31,6 +31,12 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/credits/multipliers", "get"): (EVERYBODYS, 200),
     ("/api/v1/speaker/extract", "post"): (EVERYBODYS, 200),
     ("/api/v1/speaker/diarize", "post"): (EVERYBODYS, 200),
+    ("/api/v1/speaker/identify", "post"): (EVERYBODYS, 400),
+    ("/api/v1/voiceprints", "get"): (EVERYBODYS, 200),
+    ("/api/v1/voiceprints", "post"): (EVERYBODYS, 422),
+    ("/api/v1/voiceprints/{voiceprint}", "get"): (OWN, 200),
+    ("/api/v1/voiceprints/{voiceprint}", "patch"): (OWN, 422),
+    ("/api/v1/voiceprints/{voiceprint}", "delete"): (OWN, 204),
     ("/api/v1/speaker/jobs", "get"): (EVERYBODYS, 200),
     ("/api/v1/speaker/jobs/{job_id}", "get"): (OWN, 200),
     ("/api/v1/speaker/jobs/{job_id}", "delete"): (OWN, 204),
@@ -65,6 +71,9 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/jobs/estimate", "post"): (EVERYBODYS, 400),
     ("/api/v1/jobs/archive", "get"): (OWN, 409),
     ("/api/v1/jobs/{job_id}", "get"): (OWN, 200),
+    ("/api/v1/jobs/{job_id}", "delete"): (OWN, 204),
+    ("/api/v1/jobs/{job_id}/retry", "post"): (OWN, 200),
+    ("/api/v1/jobs/{job_id}/cancel", "post"): (OWN, 200),
     ("/api/v1/jobs/{job_id}/events", "get"): (OWN, 200),
     ("/api/v1/jobs/{job_id}/export", "get"): (OWN, 409),
     ("/api/v1/webhooks/endpoints", "get"): (EVERYBODYS, 200),
@@ -113,14 +122,15 @@ def patterns(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, URLPatte
 
 @pytest.fixture
 def job(queued):
-    """Canceled, so that it can be retried and canceled again and its owner's webhook is told; its owner has a key, and
-    a canceled transcription and a canceled noise reduction.
+    """Canceled, so that it can be retried and canceled again and its owner's webhook is told; its owner has a key, a
+    voiceprint, and a canceled transcription and a canceled noise reduction.
     """
     lifecycle.cancel(lifecycle.submit(queued.media, "transcription", TranscriptionOptions()))
     lifecycle.cancel(lifecycle.submit(queued.media, "denoising", DenoisingOptions()))
     webhooks.create(queued.owner, "https://example.org/hook", ["job.cancelled"])
     APIKey.issue(queued.owner, "laptop")
     uploads.create(queued.owner, 1000, "talk.wav", "")
+    voiceprints.learn("Sam", queued)
     return lifecycle.cancel(queued)
 
 
@@ -139,6 +149,7 @@ def attempt(program: Program, path: str, method: str, number: int) -> int:
     if "/denoiser/" in path:
         ids["job_id"] = Job.objects.filter(task="denoising").earliest("pk").number
     ids["media"], ids["key_id"] = Media.objects.get().uuid, APIKey.objects.get(name="laptop").pk
+    ids["voiceprint"] = Voiceprint.objects.get().uuid
     ids["upload"] = Upload.objects.get().uuid
     address = (path.removeprefix("/api/v1/") + QUERIES.get(path, "")).format(**ids)
     return program.send(method, address, body, headers={"Tus-Resumable": "1.0.0"}).status_code

@@ -1,0 +1,114 @@
+"""/api/v1/voiceprints: voices that are kept under names."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import idempotency
+from jobs import lifecycle, voiceprints
+from jobs.errors import JobError
+from jobs.models import Job, Voiceprint
+
+from . import results, submission
+from . import voiceprint_schema as schema
+from .listing import before, cursor
+from .problems import OwnView
+from .render import moment
+from .requests import merged
+from .verbs import own_job
+from .voiceprint_schema import NameFields, SampleFields, SourceFields, VoiceprintsQuery
+
+SAMPLES = ("file", "url", "media")
+
+
+class Voiceprints(OwnView):
+    @schema.LIST
+    def get(self, request: Request) -> Response:
+        query = VoiceprintsQuery(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        wanted, limit = query.validated_data, query.validated_data["limit"]
+        found = request.user.voiceprints.order_by("-pk")
+        if "model" in wanted:
+            found = found.filter(model=wanted["model"])
+        if "cursor" in wanted:
+            found = found.filter(pk__lt=before(wanted["cursor"]))
+        page = list(found[: limit + 1])
+        following = cursor(page[limit - 1].pk) if len(page) > limit else None
+        return Response({"items": [render(voiceprint) for voiceprint in page[:limit]], "next_cursor": following})
+
+    @schema.CREATE
+    def post(self, request: Request) -> Response:
+        given = merged(request)
+        source = SourceFields(data=given)
+        source.is_valid(raise_exception=True)
+        name = source.validated_data["name"]
+        if "job" not in source.validated_data:
+            return _learn(request, name)
+        if any(given.get(sample) for sample in SAMPLES):
+            raise JobError("CONFLICTING_INPUT", "Provide either a job or a sample, not both.")
+        return _take(request, name, source.validated_data["job"], source.validated_data["speaker"])
+
+
+class VoiceprintDetail(OwnView):
+    @schema.GET
+    def get(self, request: Request, voiceprint: UUID) -> Response:
+        return Response(render(voiceprints.find(request.user, voiceprint)))
+
+    @schema.RENAME
+    def patch(self, request: Request, voiceprint: UUID) -> Response:
+        found = voiceprints.find(request.user, voiceprint)
+        given = NameFields(data=request.data)
+        given.is_valid(raise_exception=True)
+        return Response(render(voiceprints.rename(found, given.validated_data["name"])))
+
+    @schema.DELETE
+    def delete(self, request: Request, voiceprint: UUID) -> Response:
+        found = voiceprints.find(request.user, voiceprint)
+        job = voiceprints.latest_run(found)
+        if job and job.task == "voiceprint":  # which has the same in its result
+            lifecycle.delete(job, actor=request.user)
+        found.delete()
+        return Response(status=204)
+
+
+def _learn(request: Request, name: str) -> Response:
+    wanted = submission.read(request, "voiceprint", SampleFields)
+    return submission.accept(request, wanted, lambda job: render(voiceprints.learn(name, job)), status=201, name=name)
+
+
+def _take(request: Request, name: str, number: int, speaker: str) -> Response:
+    with idempotency.reserve(request, {"name": name, "job": number, "speaker": speaker}) as reservation:
+        if reservation.answer:
+            return reservation.answer
+        job = own_job(request.user, number)
+        with transaction.atomic():
+            made = voiceprints.take(name, job, speaker, partial(results.label, job))
+            return reservation.complete(render(made), 201)
+
+
+def render(voiceprint: Voiceprint) -> dict[str, Any]:
+    run = None if voiceprint.text else voiceprints.latest_run(voiceprint)
+    return {
+        "id": str(voiceprint.uuid),
+        "name": voiceprint.name,
+        "status": _status(voiceprint, run),
+        "model": voiceprint.model or None,
+        "engine": voiceprint.engine or None,
+        "job_id": voiceprint.job_id,
+        "error_code": (run and run.error_code) or None,
+        "error_message": (run and run.error_message) or None,
+        "created_at": moment(voiceprint.created_at),
+    }
+
+
+def _status(voiceprint: Voiceprint, run: Job | None) -> str:
+    """`run` is the latest of the job that it waits for."""
+    if voiceprint.text:
+        return "ready"
+    return "failed" if run is None or run.finished else "learning"
