@@ -16,6 +16,7 @@ from .errors import EngineError
 from .models.offline import go_offline
 from .registry import AUTO
 from .transcription.languages import language_code
+from .transcription.subtitles import read_subtitles
 from .types import (
     EQUALIZERS,
     OVERLAP_POLICIES,
@@ -87,7 +88,7 @@ def _transcribe(options: argparse.Namespace) -> None:
         diarizer=options.diarizer,
         speakers=SpeakerBounds(options.num_speakers, options.min_speakers, options.max_speakers),
         language=language_code(options.language) or options.language,
-        subtitles=options.srt,
+        subtitles=read_subtitles(options.srt) if options.srt else "",
         voice_attributes=options.voice_attributes,
     )
     _run(request, options.json)

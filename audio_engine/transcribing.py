@@ -15,7 +15,7 @@ from .progress import DECODING, DIARIZING, OverallProgress
 from .rendering import render
 from .transcription.attribution import attribute, attribute_lines
 from .transcription.sentences import sentences
-from .transcription.subtitles import read_subtitles
+from .transcription.subtitles import parse_srt
 from .transcription.transcript import Transcript, transcript_json
 from .transcription.windows import windows
 from .transcription.writing import TRANSCRIPT_FORMATS
@@ -35,7 +35,7 @@ def transcribe(
     A recording without speech gives a result with no speakers and no words, and a warning. Raises as `pipeline.run`
     does.
     """
-    lines = None if request.subtitles is None else read_subtitles(request.subtitles)
+    lines = parse_srt(request.subtitles) if request.subtitles else None
     overall = _overall_progress(media, progress)
     pcm, media, warnings = decode_mono(request, media, scratch / "mono.f32", overall.step("decode"))
     diarizer = cast(Diarizer, registry.load(request.diarizer, "diarization"))

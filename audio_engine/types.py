@@ -110,10 +110,10 @@ class TranscriptionRequest(SpeakerRequest):
     diarizer: str = "auto"
     language: str = ""  # one of transcription.languages; found out if empty
     labelled: bool = True  # whether text and captions say who speaks
-    subtitles: Path | None = None  # a SubRip file, to whose lines speakers are given instead of recognising words
+    subtitles: str = ""  # the text of a SubRip file, to whose lines speakers are given instead of recognising words
 
     def engines(self) -> tuple[tuple[str, Task], ...]:
-        recogniser: tuple[tuple[str, Task], ...] = ((self.engine, self.task),) if self.subtitles is None else ()
+        recogniser: tuple[tuple[str, Task], ...] = () if self.subtitles else ((self.engine, self.task),)
         return ((self.diarizer, "diarization"), *recogniser)
 
 

@@ -13,6 +13,7 @@ from audio_engine.formats import voiceprint_from_text
 from audio_engine.options import LOUDEST, QUIETEST
 from audio_engine.registry import AUTO
 from audio_engine.transcription.languages import LANGUAGES
+from audio_engine.transcription.subtitles import parse_srt
 from audio_engine.types import (
     EQUALIZERS,
     OVERLAP_POLICIES,
@@ -116,14 +117,26 @@ class TranscriptionOptions(CountedOptions):
     language: str = ""  # found out if empty
     speaker_labels: bool = True  # whether the transcript says who speaks
     diarizer: str = AUTO
+    input_srt: str = ""  # the text of subtitles that are there, to whose lines speakers are given
 
     def __post_init__(self) -> None:
         CountedOptions.__post_init__(self)
+        if self.input_srt:
+            self._check_subtitles()
         if self.language and self.language not in LANGUAGES:
             raise _invalid("language", f"must be one of {', '.join(sorted(LANGUAGES))}")
 
+    def _check_subtitles(self) -> None:
+        if self.engine != AUTO:
+            raise _invalid("engine", "recognises words, of which input_srt has all; leave one of them out")
+        try:
+            parse_srt(self.input_srt)
+        except EngineError as error:
+            raise _invalid("input_srt", error.details["rule"]) from error
+
     def engines(self, task: str) -> dict[str, tuple[str, str]]:
-        return {"engine": (self.engine, task), "diarizer": (self.diarizer, "diarization")}
+        recogniser = {} if self.input_srt else {"engine": (self.engine, task)}
+        return {**recogniser, "diarizer": (self.diarizer, "diarization")}
 
     def request(self, task: str, **common: Any) -> TranscriptionRequest:
         return TranscriptionRequest(
@@ -133,6 +146,7 @@ class TranscriptionOptions(CountedOptions):
             speakers=self.bounds,
             language=self.language,
             labelled=self.speaker_labels,
+            subtitles=self.input_srt,
             voice_attributes=self.voice_attributes,
             **common,
         )

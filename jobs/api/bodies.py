@@ -90,6 +90,7 @@ class OptionsBody(Body):
     language = _text("Of a transcription; empty to find it out.", required=False)
     speaker_labels = s.BooleanField(required=False, help_text="Of a transcription: whether it says who speaks.")
     diarizer = _text("Of a transcription: the engine that tells the speakers.", required=False)
+    input_srt = s.BooleanField(required=False, help_text="Of a transcription: whether it was sent its lines.")
     quality = s.ChoiceField(QUALITIES, required=False)
     strength = _number(required=False)
     equalizer = s.ChoiceField(EQUALIZERS, required=False, allow_null=True)

@@ -30,10 +30,16 @@ def job(job: Job, request: Request) -> Body:
     tracks = list(job.tracks.all())
     return summary(job, tracks) | {
         "media": _media(job.media) if job.media else None,
-        "options": job.options,
+        "options": _options(job),
         "error_details": job.error_details or None,
         "result": results.of(job, tracks, request) if job.result else None,
     }
+
+
+def _options(job: Job) -> Body:
+    """Without the text of subtitles, which can be long and which every answer would repeat."""
+    told = {"input_srt": bool(job.options["input_srt"])} if "input_srt" in job.options else {}
+    return job.options | told
 
 
 def item(job: Job) -> Body:

@@ -12,7 +12,7 @@ from audio_engine.options import LOUDEST, QUIETEST
 from audio_engine.types import EQUALIZERS, OVERLAP_POLICIES, QUALITIES, SPEAKER_TASKS, TASKS
 from jobs.options import MOST_KNOWN_VOICES, MOST_SPEAKERS
 
-from .fields import FiniteField
+from .fields import FiniteField, SubtitlesField
 from .render import STATUSES
 
 MOST_JOBS_A_PAGE = 100
@@ -198,6 +198,7 @@ class BatchItem(ExtractSerializer):
     diarizer = serializers.CharField(
         required=False, max_length=40, help_text="Of a transcription: the engine that tells the speakers."
     )
+    input_srt = SubtitlesField(required=False, help_text="Of a transcription: the text of subtitles that are there.")
     job_type = serializers.ChoiceField(TASKS, default="extraction")
     voices = VoicesField(required=False, help_text="Of an identification: names or ids of saved voiceprints.")
     threshold = FiniteField(required=False, help_text="Of an identification, as is the next.")

@@ -13,6 +13,7 @@ from audio_engine.transcription.languages import language_code
 from audio_engine.transcription.writing import TRANSCRIPT_FORMATS
 
 from .bodies import Body, JobBody, JobItemBody
+from .fields import SubtitlesField
 from .render import STATUSES
 from .schema import AGAIN, FORMS, KEY, REFUSED, answers
 from .serializers import MOST_JOBS_A_PAGE, VOICE_ATTRIBUTES, speaker_count
@@ -42,6 +43,10 @@ class TranscribeSerializer(s.Serializer[Any]):
     max_speakers = speaker_count("At most so many people speak.")
     diarizer = s.CharField(required=False, max_length=40, help_text="The engine that tells the speakers.")
     voice_attributes = s.BooleanField(required=False, help_text=VOICE_ATTRIBUTES)
+    input_srt = SubtitlesField(
+        required=False,
+        help_text="Subtitles (SRT) that are there already: speakers are given to their lines, and no words recognised.",
+    )
     webhook_url = s.CharField(required=False, max_length=2000, help_text="Told how this job ends.")
     enable_word_timestamps = s.BooleanField(required=False, help_text="Changes nothing: they are always told.")
     enable_confidence_scores = s.BooleanField(required=False, help_text="Changes nothing: they are always told.")

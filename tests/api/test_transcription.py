@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import srt
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from audio_engine.types import TranscriptionRequest
 from jobs import lifecycle
@@ -80,7 +81,8 @@ def test_audiopods_other_options_are_understood(with_models, api):
     }
     body = api.send("post", "transcription/transcribe", sent).json()
     assert (body["options"]["engine"], body["options"]["speaker_labels"]) == ("auto", False)
-    asked = stored("transcription", body["options"]).request("transcription", source=Path("in"), output=Path("out"))
+    options = Job.objects.get(uuid=body["task_id"]).options
+    asked = stored("transcription", options).request("transcription", source=Path("in"), output=Path("out"))
     assert asked == TranscriptionRequest(Path("in"), Path("out"), labelled=False, voice_attributes=True)
 
 
@@ -106,6 +108,53 @@ def test_what_makes_no_sense_is_refused_by_name(with_models, api, sent, status, 
     assert answer.status_code == status, body
     assert told in (body["error_code"], body["details"].get("field"))
     assert not Job.objects.exists()
+
+
+SUBTITLES = "1\n00:00:00,100 --> 00:00:00,900\n- Hello\n\n2\n00:00:01,300 --> 00:00:02,000\nthere.\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_subtitles_are_given_speakers_where_no_model_hears_words(api, send, encoding):
+    answer = send(input_srt=SimpleUploadedFile("talk.srt", SUBTITLES.encode(encoding)), num_speakers=2)
+    assert answer.status_code == 200, answer.content
+    assert answer.json()["options"]["input_srt"] is True
+    job = Job.objects.get()
+    asked = stored("transcription", job.options).request("transcription", source=Path("in"), output=Path("out"))
+    assert isinstance(asked, TranscriptionRequest)
+    assert (asked.subtitles, asked.engines()) == (SUBTITLES, (("auto", "diarization"),))
+    linked = api.send("post", "transcription/transcribe", {"source_urls": [URL], "input_srt": SUBTITLES})
+    assert Job.objects.latest("pk").options["input_srt"] == SUBTITLES, linked.content
+
+
+def test_a_batch_takes_subtitles_too(api, media):
+    item = {"media": str(media.uuid), "job_type": "transcription", "input_srt": SUBTITLES}
+    wrong = item | {"input_srt": "Hello"}
+    told = api.send("post", "jobs/batch", {"items": [item, wrong, item | {"job_type": "diarization"}]}).json()["items"]
+    assert told[0]["job"]["options"]["input_srt"] is True
+    assert [its["error"]["details"]["field"] for its in told[1:]] == ["input_srt", "input_srt"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "may not be blank"),
+        (b"Hello", "not a SubRip (SRT) file"),
+        (b"\xff\xff", "not encoded in UTF-8"),
+        (b"1\n00:00:05,000 --> 00:00:02,000\nhi\n", "ends before it starts"),
+        (b"1\n00:00:01,000 --> 00:00:02,000\nhi\n" + b"a" * 500_000, "no more than 500000 characters"),
+    ],
+)
+def test_what_are_no_subtitles_is_refused(send, content, told):
+    answer = send(input_srt=SimpleUploadedFile("talk.srt", content))
+    body = answer.json()
+    assert (answer.status_code, body["error_code"], body["details"]["field"]) == (422, "INVALID_OPTION", "input_srt")
+    assert told in body["message"]
+    assert not Job.objects.exists()
+
+
+def test_a_model_for_words_is_not_asked_for_with_subtitles(with_models, send):
+    answer = send(input_srt=SUBTITLES, model_type="whisper-small")
+    assert (answer.status_code, answer.json()["details"]["field"]) == (422, "engine")
 
 
 def test_several_files_at_once_are_refused(with_models, api, recording):

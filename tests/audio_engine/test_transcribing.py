@@ -74,8 +74,7 @@ def test_the_transcript_comes_in_the_formats_that_others_read(engines, request_o
 
 def test_subtitles_get_speakers_and_nothing_is_recognised(engines, request_of, tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "ENGINES", {"scripted": registry.ENGINES["scripted"]})
-    (tmp_path / "given.srt").write_text(SUBTITLES)
-    result = run(TranscriptionRequest(request_of.source, request_of.output, subtitles=tmp_path / "given.srt"))
+    result = run(TranscriptionRequest(request_of.source, request_of.output, subtitles=SUBTITLES))
     written = list(srt.parse((request_of.output / "transcript.srt").read_text()))
     assert [line.content for line in written] == ["SPEAKER_00: - <i>Hello</i>", "SPEAKER_01: there."]
     assert [line.start.total_seconds() for line in written] == [0.1, 1.3]

@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 
 from accounts.models import User
 from audio_engine.errors import EngineError
-from audio_engine.transcription.subtitles import parse_srt
+from audio_engine.transcription.subtitles import decoded, parse_srt
 from jobs import files
 from jobs.errors import JobError
 
@@ -24,7 +24,7 @@ def are_lines(local: Path) -> bool:
     if local.stat().st_size > LARGEST:
         return False
     try:
-        return bool(parse_srt(local.read_bytes()))
+        return bool(parse_srt(decoded(local.read_bytes())))
     except EngineError:
         return False
 
@@ -42,7 +42,7 @@ def of(owner: User, file_id: UUID) -> list[tuple[float, float, str]]:
     """Start and end in seconds and the text of each line. Raises JobError MEDIA_NOT_FOUND, for other people's too."""
     try:
         with default_storage.open(str(_place(owner, file_id)), "rb") as file:
-            found = parse_srt(file.read())
+            found = parse_srt(decoded(file.read()))
     except FileNotFoundError as error:
         raise JobError("MEDIA_NOT_FOUND") from error
     return [

@@ -1,0 +1,80 @@
+"""Examples in docs/api.md whose jobs an engine has to do, run as they stand there against the running product."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import pytest
+
+from tests.processes import ROOT
+from tests.serving import Soloist
+
+SUBTITLES = """1
+00:00:00,900 --> 00:00:02,500
+- Is that you?
+
+2
+00:00:08,000 --> 00:00:09,500
+Yes.
+"""
+
+
+def examples(heading: str, language: str) -> str:
+    """Those below a heading of any level."""
+    document = (ROOT / "docs" / "api.md").read_text()
+    (section,) = re.findall(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ [A-Z]|\Z)", document, re.MULTILINE | re.DOTALL)
+    return "\n".join(re.findall(rf"^```{language}\n(.*?)^```", section, re.MULTILINE | re.DOTALL))
+
+
+def cut(sample: Path, path: Path, start: float, end: float) -> None:
+    with wave.open(str(sample)) as whole, wave.open(str(path), "wb") as part:
+        part.setparams(whole.getparams())
+        whole.setpos(int(start * whole.getframerate()))
+        part.writeframes(whole.readframes(int((end - start) * whole.getframerate())))
+
+
+@pytest.fixture(scope="module")
+def folder(sample, tmp_path_factory) -> Path:
+    """Conversations of the same two people, one of them with subtitles, and one of the two alone."""
+    folder = tmp_path_factory.mktemp("voices")
+    cut(sample, folder / "sam.wav", 10.6, 14.4)
+    cut(sample, folder / "monday.wav", 14.4, 30.0)
+    cut(sample, folder / "tuesday.wav", 6.0, 24.0)
+    cut(sample, folder / "meeting.mp3", 6.0, 18.0)
+    (folder / "meeting.srt").write_text(SUBTITLES)
+    return folder
+
+
+def run(soloist: Soloist, key: str, folder: Path, *command: str) -> str:
+    environment = {**os.environ, "SERVER": soloist.url, "API_KEY": key, "no_proxy": "*"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def test_voices_are_kept_and_known_again(soloist, folder):
+    key = soloist.account("voices@example.org")
+    told = run(soloist, key, folder, "bash", "-euo", "pipefail", "-c", examples("Voiceprints", "bash"))
+    assert json.loads((folder / "sam.json").read_text())["status"] == "learning"
+    assert told.count('"status":"ready","model":"resemblyzer') == 3  # Ann, when she was kept, and both in the list
+    printed = run(soloist, key, folder, sys.executable, "-c", examples("Voiceprints", "python"))
+    matches = [line.split()[1] for line in printed.splitlines()]
+    assert "Sam" in matches
+    assert len(matches) == 2
+
+
+def test_lines_are_given_speakers(soloist, folder):
+    key = soloist.account("lines@example.org")
+    heading = "Subtitles that are there already"
+    in_shell = run(soloist, key, folder, "bash", "-euo", "pipefail", "-c", examples(heading, "bash"))
+    in_python = run(soloist, key, folder, sys.executable, "-c", examples(heading, "python"))
+    for told in (in_shell, in_python):
+        first, second = re.findall(r"SPEAKER_0\d: .*", told)
+        assert (first[10:], second[10:]) == (": - Is that you?", ": Yes.")
+    assert "00:00:08,000 --> 00:00:09,500" in in_shell
