@@ -13,6 +13,7 @@ from pyannote.audio.core.plda import PLDA
 
 from ...errors import EngineError
 from ...models import MODELS, Model, locate
+from ..devices import best_device
 from .pipelines import ExactSpeakerDiarization, FastSpeakerDiarization
 
 log = logging.getLogger(__name__)
@@ -79,12 +80,6 @@ def _place(pipeline: ExactSpeakerDiarization) -> None:
             raise
         log.warning("%s cannot be used, so the CPU is: %s", device, error)
         pipeline.to(torch.device("cpu"))
-
-
-def best_device() -> torch.device:
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def _unusable(model: Model, error: Exception) -> EngineError:

@@ -19,8 +19,9 @@ from pyannote.core import SlidingWindow, SlidingWindowFeature
 
 from ...types import SpeakerBounds
 from ..base import Samples, release_pages
+from ..devices import Outputs, WithinMemory
 from ..precision import fast_bf16
-from .batching import Outputs, Windows, WithinMemory, batches
+from .batching import Windows, batches
 from .clustering import MOST_EMBEDDINGS, RestrainedAgglomerative, RestrainedVBx
 
 SEED = 0
