@@ -15,6 +15,7 @@ SERVICE_TYPES = {  # as AudioPod calls them
     "extraction": "speaker_extraction",
     "diarization": "speaker_diarization",
     "denoising": "denoise_audio",
+    "stems": "stem_extraction",
 }
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from . import registry
 from .errors import EngineError
 from .models.offline import go_offline
+from .music import STEMS, StemsRequest, StemsResult
 from .registry import AUTO
 from .transcription.languages import language_code
 from .transcription.subtitles import read_subtitles
@@ -108,6 +109,12 @@ def _denoise(options: argparse.Namespace) -> None:
     _run(request, options.json)
 
 
+def _split(options: argparse.Namespace) -> None:
+    stems = tuple(filter(None, options.stems.split(",")))
+    request = StemsRequest(source=options.recording, output=options.output, engine=options.engine, stems=stems)
+    _run(request, options.json)
+
+
 def _run(request: Request, as_json: bool) -> None:
     from .pipeline import run
 
@@ -124,6 +131,8 @@ def _said(result: Result, output: Path) -> str:
     lines = [_table(result)] if isinstance(result, SpeakerResult) else []
     if isinstance(result, DenoisingResult) and result.noise_reduction_db is not None:
         lines.append(f"{result.media.seconds:.1f} s: {result.noise_reduction_db:.1f} dB less noise")
+    if isinstance(result, StemsResult):
+        lines += [f"{stem.stem}: {_level(stem.rms_db)} dBFS" for stem in result.stems]
     if isinstance(result, TranscriptionResult):
         lines.append("\n" + (output / "transcript.txt").read_text(encoding="utf-8"))
     return "\n".join([*lines, *(f"warning: {warning}" for warning in result.warnings)])
@@ -137,7 +146,8 @@ def _models(options: argparse.Namespace) -> None:
 
 def _clear(folder: Path) -> None:
     """Remove what an earlier run left, which might have found more speakers."""
-    for pattern in ("speaker_*.wav", "denoised.wav", "*.rttm", "confidence.json", "result.json", "transcript.*"):
+    left = ("speaker_*.wav", "denoised.wav", "*.rttm", "confidence.json", "result.json", "transcript.*")
+    for pattern in (*left, *(f"{stem}.wav" for stem in STEMS)):
         for path in folder.glob(pattern):
             path.unlink()
 
@@ -175,19 +185,16 @@ def _table(result: SpeakerResult) -> str:
 
 
 def _row(stats: SpeakerStats) -> tuple[str, ...]:
-    def level(value: float | None) -> str:
-        return "-" if value is None else f"{value:.1f}"
-
     return (
         str(stats.speaker),
         f"{stats.talk_seconds:.1f}",
         f"{stats.talk_share:.0%}",
         str(stats.turns),
         f"{stats.overlap_seconds:.1f}",
-        level(stats.rms_db),
+        _level(stats.rms_db),
         "-" if stats.peak is None else f"{stats.peak:.3f}",
-        level(stats.loudness_lufs),
-        level(stats.snr_db),
+        _level(stats.loudness_lufs),
+        _level(stats.snr_db),
     )
 
 
@@ -197,6 +204,10 @@ def _voice(attributes: VoiceAttributes) -> str:
     pitch = f"{attributes.pitch_low:.0f} to {attributes.pitch_high:.0f} Hz, median {attributes.pitch_median:.0f}"
     guess = "" if attributes.gender_confidence is None else f" ({attributes.gender_confidence} %)"
     return f"voice of speaker {attributes.speaker}: {pitch}; gender {attributes.gender}{guess}"
+
+
+def _level(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
 
 
 def _say_error(error: EngineError, as_json: bool) -> None:
@@ -246,6 +257,11 @@ def _parser() -> argparse.ArgumentParser:
     denoising.add_argument("--loudness", type=float, metavar="LUFS", help="bring it to a loudness (EBU R 128)")
     denoising.add_argument("--engine", default=AUTO, metavar="NAME")
     denoising.set_defaults(run=_denoise)
+    splitting = commands.add_parser("stems", parents=[common], help="vocals, drums and so on, each in a file")
+    splitting.add_argument("--output", type=Path, required=True, help="folder for the results")
+    splitting.add_argument("--stems", default="", metavar="NAME,…", help=f"of {', '.join(STEMS)}; all if left out")
+    splitting.add_argument("--engine", default=AUTO, metavar="NAME")
+    splitting.set_defaults(run=_split)
     modelling = commands.add_parser("models", help="list, fetch or check models that no package ships")
     modelling.set_defaults(run=_models, json=False)
     add_models_arguments(modelling)

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from .music import StemsRequest, StemsResult
 from .types import (
     CONFIDENCE_SECONDS,
     DenoisingRequest,
@@ -45,6 +46,7 @@ REQUESTS: dict[Task, type[Request]] = {
     "dialogue": DialogueRequest,
     "transcription": TranscriptionRequest,
     "denoising": DenoisingRequest,
+    "stems": StemsRequest,
 }
 RESULTS: dict[Task, type[Result]] = {
     "extraction": SpeakerResult,
@@ -54,6 +56,7 @@ RESULTS: dict[Task, type[Result]] = {
     "dialogue": DialogueResult,
     "transcription": TranscriptionResult,
     "denoising": DenoisingResult,
+    "stems": StemsResult,
 }
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import NoReturn, cast
 
+from . import registry
+from .backends.base import Splitter
 from .errors import EngineError
 from .formats import REQUESTS
+from .music import STEMS, StemsRequest, parts
+from .registry import AUTO
 from .transcription.languages import LANGUAGES
 from .types import (
     EQUALIZERS,
@@ -41,6 +46,8 @@ def check_request(request: Request) -> None:
             _check_dialogue_request(request)
         case DenoisingRequest():
             _check_denoising_request(request)
+        case StemsRequest():
+            engine_for(request.stems, request.engine)
 
 
 def _check_transcription_request(request: TranscriptionRequest) -> None:
@@ -80,6 +87,26 @@ def _check_denoising_request(request: DenoisingRequest) -> None:
         _refuse("loudness", f"must be from {QUIETEST} to {LOUDEST} LUFS")
 
 
+def engine_for(stems: Sequence[str], engine: str = AUTO) -> str:
+    """`engine`; for `auto` the first that tells all of `stems` apart, if there is one, of those that can run here.
+
+    Raises EngineError INVALID_OPTION where a stem has no such name, or `engine` or every one lacks it.
+    """
+    for stem in stems:
+        if stem not in STEMS:
+            _refuse("stems", f"must be of {', '.join(STEMS)}, not {stem!r}")
+    names = registry.engines_for("stems")
+    able = [name for name in names if all(parts(stem, _sources(name)) for stem in stems)]
+    if engine in names and engine not in able:
+        others = f"; {' or '.join(able)} does" if able else ""
+        _refuse("stems", f"must be those that the engine {engine} tells apart{others}")
+    if not able:
+        _refuse("stems", "must be those that one engine tells apart")
+    if engine != AUTO:
+        return engine
+    return next((name for name in able if registry.backend(name).missing() is None), able[0])
+
+
 def check_speakers(bounds: SpeakerBounds) -> None:
     """Raises EngineError INVALID_OPTION unless the numbers are from 1 to 50 and agree with each other."""
     for field, number in (
@@ -93,6 +120,10 @@ def check_speakers(bounds: SpeakerBounds) -> None:
         _refuse("num_speakers", "excludes min_speakers and max_speakers")
     if bounds.minimum is not None and bounds.maximum is not None and bounds.minimum > bounds.maximum:
         _refuse("min_speakers", f"must not be more than max_speakers, {bounds.maximum}")
+
+
+def _sources(name: str) -> tuple[str, ...]:
+    return cast(Splitter, registry.backend(name)).sources
 
 
 def _refuse(field: str, reason: str) -> NoReturn:

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from . import denoising, dialogue, enrolment, registry, speakers, transcribing
+from . import denoising, dialogue, enrolment, registry, speakers, splitting, transcribing
 from .errors import EngineError
 from .formats import result_json
 from .media import probe
+from .music import StemsRequest
 from .options import check_request
 from .progress import ignore_progress
 from .types import (
@@ -62,6 +63,8 @@ def _perform(request: Request, media: MediaInfo, scratch: Path, progress: Progre
             return dialogue.separate(request, media, scratch, progress)
         case DenoisingRequest():
             return denoising.denoise(request, media, scratch, progress)
+        case StemsRequest():
+            return splitting.split(request, media, scratch, progress)
     raise TypeError(f"no module does {request.task}")
 
 

@@ -28,6 +28,9 @@ ENGINES: dict[str, str] = {
     "whisper-small": "audio_engine.backends.whisper:small",
     "whisper-base": "audio_engine.backends.whisper:base",
     "spectral": "audio_engine.backends.spectral:SpectralDenoiser",
+    "htdemucs": "audio_engine.backends.demucs:htdemucs",
+    "htdemucs_ft": "audio_engine.backends.demucs:htdemucs_ft",
+    "htdemucs_6s": "audio_engine.backends.demucs:htdemucs_6s",
 }
 
 _loaded: list[Backend] = []
@@ -100,6 +103,11 @@ def unload() -> None:
 def engines_for(task: Task | None) -> list[str]:
     """The names of the engines that do a task, of all if None, the one that `auto` likes best first."""
     return [name for name, path in ENGINES.items() if task is None or task in _instance(path).tasks]
+
+
+def backend(name: str) -> Backend:
+    """The backend of that name, whether it can run here or not."""
+    return _instance(ENGINES[name])
 
 
 def available(task: Task | None = None) -> dict[str, str | None]:

@@ -19,14 +19,15 @@ STORED_AS = {8: np.uint8, 16: np.int16, 24: np.int32, 32: np.int32}
 
 
 class Stem:
-    """A WAV file `name`.wav in `folder` of a recording's `frames` frames, written block by block.
+    """A WAV file `name`.wav in `folder` of a recording's `frames` frames, written block by block. There may be a
+    fraction of one where the recording was resampled before: what counts are the file's own.
 
     `rate` in Hz and `bits` per sample (8 to 32; the file has the next of 8, 16, 24, 32) are the recording's own where
     they are None. Resampled by soxr at its high quality.
     """
 
     def __init__(
-        self, folder: Path, name: str, media: MediaInfo, frames: int, rate: int | None = None, bits: int | None = None
+        self, folder: Path, name: str, media: MediaInfo, frames: float, rate: int | None = None, bits: int | None = None
     ) -> None:
         rate = rate or media.sample_rate
         wanted = replace(media, sample_rate=rate)

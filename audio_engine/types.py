@@ -9,7 +9,9 @@ from typing import Any, Literal, get_args
 
 from .voices import VoiceAttributes
 
-Task = Literal["extraction", "diarization", "identification", "voiceprint", "transcription", "dialogue", "denoising"]
+Task = Literal[
+    "extraction", "diarization", "identification", "voiceprint", "transcription", "dialogue", "denoising", "stems"
+]
 OverlapPolicy = Literal["separate", "keep", "mute"]  # what a track holds where several people speak at once
 Stage = Literal[
     "decode",
@@ -21,6 +23,7 @@ Stage = Literal[
     "tracks",
     "denoising",
     "levelling",
+    "separation",
 ]
 FileKind = Literal["audio", "rttm", "json", "confidence", "transcript", "txt", "srt", "vtt"]
 Quality = Literal["balanced", "studio", "ultra"]  # of denoising: what the noise is known by

@@ -1,25 +1,30 @@
-"""pyannote.audio's own pipeline against ours on one GPU: `python -m benchmarks.gpu`.
+"""pyannote.audio's own pipeline and demucs's own api against ours on one GPU: `python -m benchmarks.gpu`.
 
-Prints seconds for an hour of audio, the GPU memory taken at most, and the ratio. The networks have community-1's
-architecture and size, with random weights unless `--models` names a models folder with the true ones.
+Prints seconds for an hour of audio, the GPU memory taken at most, and the ratio. The networks have the architecture and
+size of the published ones, with random weights unless `--models` names a models folder with the true ones.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 
-from audio_engine.backends.base import Samples
-
-from .community_1 import Run, models, ours, recording, run, stock
+from . import community_1, music
 
 NO_GPU = "PyTorch finds no CUDA GPU on this machine: nothing was measured."
 GIB = 1 << 30
+WARM_UP = 60  # seconds: kernels are chosen at the first use
+
+Work = Callable[[], float]
+"""Does all of it and says how many seconds it took."""
 
 
 def main() -> None:
@@ -27,29 +32,63 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3600.0, help="of the recording")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--models", type=Path, help="a models folder with the true weights")
+    parser.add_argument("--only", choices=PARTS, help="one of the comparisons")
     options = parser.parse_args()
     if not torch.cuda.is_available():
         sys.exit(NO_GPU)
-    pcm = recording(options.seconds)
     print(f"{torch.cuda.get_device_name()}, {options.seconds:.0f} s of audio, {options.rounds} rounds")
-    with models(options.models) as folder:
-        own, fast = stock(folder, "cuda"), ours()
-        for pipeline in (own, fast):
-            run(pipeline, pcm[: 60 * 16_000])  # kernels are chosen at the first use
-        rounds = [(measured(own, pcm), measured(fast, pcm)) for _ in range(options.rounds)]
-    for number, name in enumerate(("pyannote.audio", "ours")):
-        seconds = np.median([each[number][0].seconds for each in rounds]) * 3600 / options.seconds
-        memory = max(each[number][1] for each in rounds)
-        print(f"{name:15} {seconds:8.2f} s an hour, {memory / GIB:6.2f} GiB at most")
-    print(f"ratio {np.median([first[0].seconds / second[0].seconds for first, second in rounds]):.2f}")
+    for name in [options.only] if options.only else PARTS:
+        PARTS[name](options.models, options.seconds, options.rounds, "cuda")
 
 
-def measured(pipeline: Any, pcm: Samples) -> tuple[Run, int]:
-    """A run, and the bytes that PyTorch held on the GPU at most in it."""
+def speakers(given: Path | None, seconds: float, rounds: int, device: str) -> None:
+    """community-1."""
+    pcm = community_1.recording(seconds)
+    with community_1.models(given) as folder:
+        pipelines = community_1.stock(folder, device), community_1.ours()
+        for pipeline in pipelines:
+            community_1.run(pipeline, pcm[: WARM_UP * community_1.RATE])
+        own, fast = (lambda pipeline=pipeline: community_1.run(pipeline, pcm).seconds for pipeline in pipelines)
+        compare({"pyannote.audio": own, "ours": fast}, seconds, rounds)
+
+
+def stems(given: Path | None, seconds: float, rounds: int, device: str) -> None:
+    """htdemucs."""
+    with music.models(given, "htdemucs") as folder, TemporaryDirectory() as scratch:
+        separator, networks = music.stock(folder, device), music.ours("htdemucs")
+        song = music.recording(seconds, networks.rate)
+        mix = music.mix_of(song, networks.rate, Path(scratch))
+        warm_up = min(WARM_UP * networks.rate, len(song))
+        music.run_stock(separator, song[:warm_up])
+        music.run_ours(networks, replace(mix, frames=warm_up))
+
+        def theirs() -> float:
+            return music.timed(lambda: music.run_stock(separator, song), time.perf_counter)[0]
+
+        def own() -> float:
+            return music.timed(lambda: music.run_ours(networks, mix), time.perf_counter)[0]
+
+        compare({"demucs": theirs, "ours": own}, seconds, rounds)
+
+
+PARTS = {"speakers": speakers, "stems": stems}
+
+
+def compare(contenders: dict[str, Work], seconds: float, rounds: int) -> None:
+    found = [[measured(work) for work in contenders.values()] for _ in range(rounds)]
+    for number, name in enumerate(contenders):
+        taken = np.median([each[number][0] for each in found]) * 3600 / seconds
+        print(f"{name:15} {taken:8.2f} s an hour, {max(each[number][1] for each in found) / GIB:6.2f} GiB at most")
+    print(f"ratio {np.median([first[0] / second[0] for first, second in found]):.2f}")
+
+
+def measured(work: Work) -> tuple[float, int]:
+    """Seconds, and the bytes that PyTorch held on the GPU at most meanwhile."""
+    if not torch.cuda.is_available():
+        return work(), 0
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
-    found = run(pipeline, pcm)
-    return found, torch.cuda.max_memory_reserved()
+    return work(), torch.cuda.max_memory_reserved()
 
 
 if __name__ == "__main__":

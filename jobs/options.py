@@ -10,7 +10,8 @@ from typing import Any
 from audio_engine import registry
 from audio_engine.errors import EngineError
 from audio_engine.formats import voiceprint_from_text
-from audio_engine.options import LOUDEST, QUIETEST
+from audio_engine.music import StemsRequest
+from audio_engine.options import LOUDEST, QUIETEST, engine_for
 from audio_engine.registry import AUTO
 from audio_engine.transcription.languages import LANGUAGES
 from audio_engine.transcription.subtitles import parse_srt
@@ -235,6 +236,24 @@ class DenoisingOptions(JobOptions):
         return DenoisingRequest(task=task, **asdict(self), **common)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StemsOptions(JobOptions):
+    stems: tuple[str, ...] = ()  # all that the engine tells apart if empty
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stems", tuple(self.stems))  # a list where they come from a job's row
+        try:
+            engine_for(self.stems, self.engine)
+        except EngineError as error:
+            raise JobError(error.code, error.message, details=error.details) from error
+
+    def engines(self, task: str) -> dict[str, tuple[str, str]]:
+        return {"engine": (engine_for(self.stems, self.engine), task)}
+
+    def request(self, task: str, **common: Any) -> StemsRequest:
+        return StemsRequest(task=task, **asdict(self), **common)
+
+
 OPTIONS: dict[str, type[JobOptions]] = {
     "extraction": SpeakerOptions,
     "diarization": SpeakerOptions,
@@ -243,6 +262,7 @@ OPTIONS: dict[str, type[JobOptions]] = {
     "dialogue": DialogueOptions,
     "transcription": TranscriptionOptions,
     "denoising": DenoisingOptions,
+    "stems": StemsOptions,
 }
 
 

@@ -49,6 +49,7 @@ JOB_TYPES = {  # AudioPod's, where it has one
     "extraction": "speaker_extraction",
     "diarization": "speaker_diarization",
     "denoising": "denoise",
+    "stems": "stem_extraction",
 }
 MOST_ENDPOINTS = 20
 GRACE = timedelta(hours=24)  # for which the secret before the newest signs too

@@ -27,6 +27,7 @@ STAGE_WORDS: dict[str, str] = {
     "tracks": "Writing the tracks",
     "denoising": "Taking the noise away",
     "levelling": "Measuring and writing",
+    "separation": "Taking the music apart",
 }
 STAGES_OF: dict[str, tuple[str, ...]] = {
     "extraction": ("decode", "activity", "embedding", "clustering", "resegmentation", "tracks"),
@@ -36,6 +37,7 @@ STAGES_OF: dict[str, tuple[str, ...]] = {
     "dialogue": ("decode", "activity", "embedding", "clustering", "resegmentation", "tracks"),
     "transcription": ("decode", "activity", "embedding", "clustering", "resegmentation", "transcription"),
     "denoising": ("denoising", "levelling"),
+    "stems": ("decode", "separation"),
 }
 # Below these a forecast says more about the start than about the rest.
 FORECAST_AFTER = timedelta(seconds=3)

@@ -55,6 +55,7 @@ VARIABLES: dict[str, Variable] = {
             "dialogue": "5.5",
             "transcription": "5.5",
             "denoising": "1.1",
+            "stems": "3.3",
         },
         "Price of one second of audio for each task, as JSON.",
     ),

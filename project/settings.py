@@ -224,6 +224,7 @@ SPECTACULAR_SETTINGS = {
         "jobs.api.schema.refuse_account_requests",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "StemEnum": "audio_engine.music.STEMS",
         "QualityEnum": "audio_engine.types.QUALITIES",
         "StatusEnum": "jobs.api.render.STATUSES",
         "JobTypeEnum": "audio_engine.types.TASKS",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -24,6 +24,7 @@ from ..types import (
 )
 
 if TYPE_CHECKING:
+    from ..mixing import Mix
     from ..suppression import Suppressor
 
 Samples = npt.NDArray[np.float32]
@@ -106,6 +107,29 @@ class Denoiser(Backend, Protocol):
     @abstractmethod
     def suppressor(self, media: MediaInfo, quality: Quality, strength: float) -> Suppressor:
         """What takes the samples of a recording of this rate and these channels, once and in order."""
+
+
+class Splitter(Backend, Protocol):
+    """Takes music apart."""
+
+    tasks: ClassVar[tuple[Task, ...]] = ("stems",)
+    sources: tuple[str, ...]  # of `music.SOURCES`, those that it tells apart
+
+    @property
+    @abstractmethod
+    def rate(self) -> int:
+        """Hz of what it hears. Loads the backend."""
+
+    @abstractmethod
+    def models(self) -> tuple[str, ...]:
+        """ "name version" of each model that takes part."""
+
+    @abstractmethod
+    def split(self, mix: Mix, wanted: frozenset[str]) -> Iterator[Mapping[str, Samples]]:
+        """The `wanted` ones of `sources` in `mix`, which is at `rate`: in stretches that follow each other and are all
+        of it, each source as shape (frames, 2 * pairs) of the mix's pairs. Memory does not grow with the recording.
+        Raises EngineError.
+        """
 
 
 def release_pages(array: npt.NDArray[np.generic]) -> None:

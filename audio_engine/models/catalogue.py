@@ -35,6 +35,11 @@ def _whisper(size: str, repository: str, files: tuple[str, ...], megabytes: int)
     return Model(name, repository, "MIT", gated=False, files=files, engines=(name,), megabytes=megabytes)
 
 
+def _demucs(name: str, repository: str, signatures: tuple[str, ...], megabytes: int) -> Model:
+    files = (f"{name}.yaml", *(f"{signature}.safetensors" for signature in signatures))
+    return Model(name, repository, "MIT", gated=False, files=files, engines=(name,), megabytes=megabytes)
+
+
 MODELS: dict[str, Model] = {
     model.name: model
     for model in (
@@ -82,6 +87,9 @@ MODELS: dict[str, Model] = {
         _whisper("large-v3", "Systran/faster-whisper-large-v3", WHISPER_V3_FILES, 3094),
         _whisper("small", "Systran/faster-whisper-small", WHISPER_FILES, 486),
         _whisper("base", "Systran/faster-whisper-base", WHISPER_FILES, 148),
+        _demucs("htdemucs", "adefossez/HTDemucs", ("955717e8",), 84),
+        _demucs("htdemucs_ft", "adefossez/HTDemucs-ft", ("f7e0c4bc", "d12395a8", "92cfc3b6", "04573f0d"), 336),
+        _demucs("htdemucs_6s", "adefossez/HTDemucs-6s", ("5c90dfd2",), 55),
     )
 }
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers as s
 
+from audio_engine.music import STEMS
 from audio_engine.types import EQUALIZERS, OVERLAP_POLICIES, QUALITIES, TASKS
 from audio_engine.voices import GENDERS
 from jobs.models import Track
@@ -96,6 +97,7 @@ class OptionsBody(Body):
     equalizer = s.ChoiceField(EQUALIZERS, required=False, allow_null=True)
     compress = s.BooleanField(required=False)
     loudness = _number("LUFS; null leaves it as it is.", required=False, allow_null=True)
+    stems = s.ListField(child=s.ChoiceField(STEMS), required=False, help_text="Of a stem extraction; empty for all.")
 
 
 class PathBody(Body):
@@ -182,6 +184,14 @@ class SoundBody(Body):
     peak = _number("1.0 is full scale.")
 
 
+class StemBody(Body):
+    stem = s.ChoiceField(STEMS)
+    rms_db = _number("dBFS over the whole recording; null where the stem is silent.", allow_null=True)
+    peak = _number("1.0 is full scale.")
+    audio_path = _text()
+    download_url = _text()
+
+
 class ResultBody(Body):
     """Beside files, engine, models and warnings what the job's task finds."""
 
@@ -203,6 +213,7 @@ class ResultBody(Body):
     noise_reduction_db = _number("Where the recording is quietest, of a denoising.", required=False, allow_null=True)
     before = SoundBody(required=False, help_text="The recording, of a denoising.")
     after = SoundBody(required=False, help_text="What is left of it, of a denoising.")
+    stems = StemBody(many=True, required=False, help_text="Of a stem extraction.")
     engine = _text()
     models = s.ListField(child=s.CharField())
     warnings = s.ListField(child=s.CharField(), help_text="Such as that the number of speakers could not be honoured.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import Any
 
 from rest_framework.request import Request
@@ -133,6 +134,19 @@ def _denoised(job: Job, _tracks: list[Track], _links: Links) -> Body:
     return {name: found[name] for name in ("noise_reduction_db", "before", "after")}
 
 
+# --- stems
+
+
+def _stems(job: Job, tracks: list[Track], links: Links) -> Body:
+    audio = {PurePath(track.name).stem: track for track in tracks if track.kind == Track.Kind.AUDIO}
+    return {
+        "stems": [
+            stem | {"audio_path": audio[stem["stem"]].file, "download_url": links[audio[stem["stem"]].pk]}
+            for stem in (job.result or {})["stems"]
+        ]
+    }
+
+
 PARTS: dict[str, Callable[[Job, list[Track], Links], Body]] = {
     "extraction": _speakers,
     "diarization": _speakers,
@@ -141,4 +155,5 @@ PARTS: dict[str, Callable[[Job, list[Track], Links], Body]] = {
     "dialogue": _dialogue,
     "transcription": _transcript,
     "denoising": _denoised,
+    "stems": _stems,
 }

@@ -114,6 +114,8 @@ def facts(result: dict[str, Any]) -> list[tuple[str, str]]:
                 ("Loudness before", _level(before["loudness_lufs"], "LUFS")),
                 ("after", _level(after["loudness_lufs"], "LUFS")),
             ]
+        case "stems":
+            return [(stem["stem"], _level(stem["rms_db"], "dBFS")) for stem in result["stems"]]
     return []
 
 

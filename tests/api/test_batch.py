@@ -266,7 +266,7 @@ def test_the_list_can_be_filtered(api, media, seven, recording):
 @pytest.mark.parametrize(
     ("field", "value"),
     [("cursor", "x"), ("cursor", "YmVmb3JlOng"), ("cursor", "é"), ("limit", "0"), ("limit", "101"), ("status", "DONE"),
-     ("job_type", "stems"), ("created_after", "yesterday"), ("name", "a" * 256)],
+     ("job_type", "lyrics"), ("created_after", "yesterday"), ("name", "a" * 256)],
 )  # fmt: skip
 def test_a_filter_that_means_nothing_is_pointed_at(api, field, value):
     told = problem(api.get("/api/v1/jobs", {field: value}))

@@ -136,7 +136,7 @@ def test_a_slow_server_is_not_waited_for(api, site, monkeypatch):
         ({"seconds": "nan"}, "INVALID_OPTION"),
         ({"seconds": "inf"}, "INVALID_OPTION"),
         ({"seconds": 1e300}, "AUDIO_TOO_LONG"),
-        ({"seconds": 3, "job_type": "stems"}, "INVALID_OPTION"),
+        ({"seconds": 3, "job_type": "lyrics"}, "INVALID_OPTION"),
         ({"url": "http://169.254.169.254/latest"}, "URL_NOT_ALLOWED"),
         ({"url": "https://youtu.be/x"}, "URL_NEEDS_EXTRACTOR"),
         ({"media": "5f0f0f0f-0f0f-4f0f-8f0f-0f0f0f0f0f0f"}, "MEDIA_NOT_FOUND"),

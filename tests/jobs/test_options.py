@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,9 +98,29 @@ def test_every_option_of_a_denoising_reaches_the_engine():
         ("denoising", {"strength": float("nan")}, "strength"),
         ("denoising", {"equalizer": "treble"}, "equalizer"),
         ("denoising", {"loudness": -3.0}, "loudness"),
+        ("stems", {"stems": ["vocals", "kick"]}, "stems"),
+        ("stems", {"stems": ["piano"], "engine": "htdemucs"}, "stems"),
+        ("stems", {"engine": "spectral"}, "engine"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(task: str, given: dict, field: str):
     with pytest.raises(JobError) as refused:
         options.asked_for(task, **given)
     assert (refused.value.code, refused.value.details["field"]) == ("INVALID_OPTION", field)
+
+
+@pytest.mark.parametrize(
+    ("stems", "engine", "weights"), [(["vocals"], "htdemucs", 84), (["no_piano"], "htdemucs_6s", 55)]
+)
+def test_stems_whose_model_is_not_here_are_refused_with_how_to_get_it(stems: list[str], engine: str, weights: int):
+    with pytest.raises(JobError) as refused:
+        options.asked_for("stems", stems=stems)
+    assert (refused.value.code, refused.value.details["field"]) == ("ENGINE_UNAVAILABLE", "engine")
+    assert f"({weights} MB) are not on this machine" in refused.value.message
+    assert f"models fetch {engine}." in refused.value.message
+
+
+def test_stems_outlive_the_jobs_row():
+    row = json.loads(json.dumps(options.StemsOptions(stems=("vocals", "instrumental")).to_json()))
+    request = options.stored("stems", row).request("stems", source=Path("in"), output=Path("out"))
+    assert (request.stems, request.engine) == (("vocals", "instrumental"), "auto")

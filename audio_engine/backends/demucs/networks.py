@@ -1,0 +1,60 @@
+"""The networks of a Demucs model and what of their estimates counts."""
+
+from __future__ import annotations
+
+import torch
+from demucs.apply import BagOfModels
+
+from ..devices import Outputs, WithinMemory
+
+
+class Networks:
+    """Demucs's bag of models, whose segments come in batches of at most `batch`.
+
+    Raises ValueError where the bag's models hear segments of different lengths.
+    """
+
+    def __init__(self, bag: BagOfModels, batch: int) -> None:
+        lengths = {int(bag.samplerate * model.segment) for model in bag.models}  # as demucs.apply has it
+        if len(lengths) != 1:
+            raise ValueError(f"its models hear segments of different lengths: {sorted(lengths)}")
+        self.batch = batch
+        self.rate = int(bag.samplerate)
+        self.segment = lengths.pop()
+        self.sources: tuple[str, ...] = tuple(bag.sources)
+        self._bag = bag
+        self._within_memory = WithinMemory(self._forward)
+        self._wanted: frozenset[str] = frozenset()
+
+    @property
+    def device(self) -> torch.device:
+        return next(self._bag.parameters()).device
+
+    def to(self, device: torch.device) -> None:
+        self._bag.to(device)
+
+    def estimate(self, segments: torch.Tensor, wanted: frozenset[str]) -> Outputs:
+        """Of `segments`, shape (batch, 2, segment): shape (batch, sources, 2, segment), zeros in what is not wanted.
+
+        Raises EngineError OUT_OF_MEMORY where memory is too small for even one.
+        """
+        self._wanted = wanted
+        return self._within_memory(segments)
+
+    @torch.inference_mode()
+    def _forward(self, segments: torch.Tensor) -> Outputs:
+        """Each source as the bag's models weigh it. A model with no say in any that is wanted is not asked."""
+        heard = segments.to(self.device)
+        mean = torch.zeros((len(heard), len(self.sources), *heard.shape[1:]), device=self.device)
+        for model, weights in zip(self._bag.models, self._bag.weights, strict=True):
+            counting = [
+                (number, weight)
+                for number, (source, weight) in enumerate(zip(self.sources, weights, strict=True))
+                if weight and source in self._wanted
+            ]
+            if counting:
+                found = model(heard)
+                for number, weight in counting:
+                    mean[:, number] += weight * found[:, number]
+        totals = torch.tensor([sum(weights) for weights in zip(*self._bag.weights, strict=True)], device=self.device)
+        return (mean / totals[:, None, None]).cpu().numpy()
