@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core import signing
-from django.core.files.storage import FileSystemStorage, default_storage
+from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
@@ -14,7 +14,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.http import content_disposition_header, quote_etag
 from django.views.decorators.http import require_safe
 
-from . import ranges
+from . import files, ranges
 from .errors import JobError
 from .models import Media, Track
 from .streaming import Chunks, streamed
@@ -57,20 +57,16 @@ def media_url(media: Media, request: Any = None, *, inline: bool = False) -> str
 
 def page_link(stored: Track | Media, *, inline: bool) -> str:
     """The same for our own pages, which load from nowhere else, by whatever name of the server they were opened."""
-    return _path(stored, inline) if _local() else _presigned(stored, inline)
+    return _path(stored, inline) if files.local() else _presigned(stored, inline)
 
 
 def _url(stored: Track | Media, request: Any, inline: bool) -> str:
-    if not _local():
+    if not files.local():
         return _presigned(stored, inline)
     path = _path(stored, inline)
     if settings.PUBLIC_URL or request is None:
         return f"{settings.PUBLIC_URL}{path}"
     return str(request.build_absolute_uri(path))
-
-
-def _local() -> bool:
-    return isinstance(default_storage, FileSystemStorage)
 
 
 def _path(stored: Track | Media, inline: bool) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from shutil import copyfileobj, rmtree
 from tempfile import mkdtemp
+from typing import Any
 
 from django.conf import settings
 from django.core.files import File
@@ -76,13 +77,65 @@ def store_media(local: Path) -> str:
 @contextmanager
 def local_copy(name: str, folder: Path) -> Iterator[Path]:
     """The stored file as a path on this machine: itself on a local disk, else a copy in `folder`."""
-    if isinstance(default_storage, FileSystemStorage):
+    if local():
         yield Path(default_storage.path(name))
         return
     copy = folder / "recording"
     with default_storage.open(name, "rb") as source, copy.open("wb") as out:
         copyfileobj(source, out, CHUNK)
     yield copy
+
+
+# --- what is sent straight to the bucket, where there is one
+
+
+def local() -> bool:
+    """Whether files are kept on a disk of this machine's; else they are in a bucket of S3's."""
+    return isinstance(default_storage, FileSystemStorage)
+
+
+def address(name: str, seconds: int, bytes: int | None) -> str:
+    """Where anybody can PUT an object of the bucket for so long, and only one of so many bytes where that is given."""
+    wanted = {"Bucket": _bucket().name, "Key": name} | ({} if bytes is None else {"ContentLength": bytes})
+    client = _bucket().meta.client
+    return str(client.generate_presigned_url("put_object", Params=wanted, ExpiresIn=seconds))
+
+
+def size(name: str) -> int | None:
+    """Bytes of an object of the bucket; None where there is none."""
+    return default_storage.size(name) if default_storage.exists(name) else None
+
+
+def fetch(name: str, local: Path, most: int) -> bool:
+    """Copy an object of the bucket, one version throughout; False where there is none. Raises JobError FILE_TOO_LARGE
+    before any of it is read.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        found = _bucket().Object(name).get()
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            return False
+        raise
+    with closing(found["Body"]) as source, local.open("wb") as out:
+        if found["ContentLength"] > most:
+            raise too_large()
+        copyfileobj(source, out, CHUNK)
+    return True
+
+
+def _bucket() -> Any:
+    return default_storage.bucket  # type: ignore[attr-defined]  # S3's
+
+
+def too_large() -> JobError:
+    limit = settings.MAX_UPLOAD_BYTES
+    message = f"The file is larger than {limit // 1_000_000} MB."
+    return JobError("FILE_TOO_LARGE", message, details={"limit_bytes": limit})
+
+
+# --- and gone
 
 
 def delete(name: str) -> None:

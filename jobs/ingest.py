@@ -10,6 +10,7 @@ import sys
 import time
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -145,6 +146,13 @@ def remove(owner: User, uuid: UUID) -> None:
             raise JobError("MEDIA_IN_USE")
         media.delete()
     files.delete(media.file)
+
+
+def forget_older(media: Media) -> None:
+    """Remove the recordings that a newer one of the same key replaces, but for those that jobs use."""
+    for older in Media.objects.filter(owner=media.owner, key=media.key, pk__lt=media.pk):
+        with suppress(JobError):
+            remove(media.owner, older.uuid)
 
 
 def discard(media: Media) -> None:

@@ -38,7 +38,7 @@ class Media(models.Model):
 
 
 class Upload(models.Model):
-    """A recording on its way in by parts. With its last byte it becomes the Media of the same uuid."""
+    """A recording on its way in by parts or to the bucket. With its last byte it becomes the Media of the same uuid."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="uploads")
@@ -46,6 +46,8 @@ class Upload(models.Model):
     metadata = models.TextField(blank=True)  # as its client sent it
     length = models.BigIntegerField()
     offset = models.BigIntegerField(default=0)  # bytes that are here
+    direct = models.BooleanField(default=False)  # it is sent whole and straight to the bucket; `length` is the most
+    key = models.CharField(max_length=255, blank=True)  # as the Media is to have it
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     def __str__(self) -> str:

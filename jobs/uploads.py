@@ -48,7 +48,7 @@ def create(owner: User, length: int, name: str, metadata: str) -> Upload:
 
 def find(owner: Any, uuid: UUID) -> Upload:
     """Raises JobError UPLOAD_NOT_FOUND, for others' and expired ones too."""
-    upload = Upload.objects.filter(owner=owner, uuid=uuid, created_at__gt=timezone.now() - LIFE).first()
+    upload = Upload.objects.filter(owner=owner, uuid=uuid, direct=False, created_at__gt=timezone.now() - LIFE).first()
     if upload is None:
         raise JobError("UPLOAD_NOT_FOUND")
     return upload

@@ -146,6 +146,49 @@ def media(alice: User, recording: Path) -> Media:
     )
 
 
+# --- where files are kept
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """Of a local S3 server."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(endpoint: str, settings: Any) -> Iterator[Any]:
+    """Files are kept there."""
+    import boto3
+    from django.core.files.storage import storages
+
+    options = {
+        "bucket_name": "soloist",
+        "endpoint_url": endpoint,
+        "region_name": "us-east-1",
+        "access_key": "tests",
+        "secret_key": "tests",
+        "default_acl": None,
+        "file_overwrite": False,
+        "querystring_auth": True,
+        "signature_version": "s3v4",
+    }
+    s3 = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+    settings.STORAGES = settings.STORAGES | {"default": s3}
+    credentials = {"aws_access_key_id": "tests", "aws_secret_access_key": "tests"}
+    bucket = boto3.resource("s3", endpoint_url=endpoint, region_name="us-east-1", **credentials).Bucket("soloist")
+    bucket.create()
+    yield bucket
+    bucket.objects.all().delete()
+    bucket.delete()
+    storages["default"].connection.meta.client.close()
+
+
 # --- where webhooks go
 
 

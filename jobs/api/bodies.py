@@ -261,6 +261,12 @@ class UploadBody(MediaBody):
     expires_at = s.DateTimeField(help_text="When it is removed, unless a job uses it.")
 
 
+class AddressBody(Body):
+    id = s.UUIDField(help_text="Of the recording when it is here.")
+    url = _text("Where to PUT the file, with no key and no form.")
+    expires_at = s.DateTimeField(help_text="When the address does.")
+
+
 class StartedUploadBody(Body):
     id = s.UUIDField(help_text="Of the upload, and of the recording when all of it is here.")
     name = _text()

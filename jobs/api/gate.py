@@ -15,9 +15,9 @@ from django.utils.module_loading import import_string
 from django.views import defaults
 
 from jobs.errors import JobError
+from jobs.files import too_large
 from jobs.uploads import MOST_PART_BYTES
 
-from .requests import too_large
 from .uploads import PART_TYPE, part_too_large
 
 FORM_OVERHEAD = 100_000  # bytes that the fields and boundaries around a file may take

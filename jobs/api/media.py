@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from datetime import timedelta
+from uuid import UUID, uuid4
 
+from django.conf import settings
+from django.db import IntegrityError
+from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import idempotency
-from jobs import ingest
+from jobs import direct, files, ingest
 from jobs.errors import JobError
+from jobs.models import Media
 
-from . import own_schema, render
+from . import addresses, own_schema, render
 from .problems import OwnView
+from .serializers import AddressSerializer
 from .submission import digest, sent_file, take
+
+PUT = "api-media-put"
 
 
 class Uploads(OwnView):
@@ -33,6 +41,48 @@ class Uploads(OwnView):
             except idempotency.IdempotencyError:
                 ingest.discard(media)
                 raise
+
+
+class Addresses(OwnView):
+    @own_schema.OFFER_ADDRESS
+    def post(self, request: Request) -> Response:
+        given = AddressSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        name, size = given.validated_data["name"], given.validated_data["bytes"]
+        if size > settings.MAX_UPLOAD_BYTES:
+            raise files.too_large()
+        if direct.possible():
+            upload, url = direct.offer(request.user, name, bytes=size)
+            new = upload.uuid
+        else:
+            ingest.check_room(request.user, size)
+            new = uuid4()
+            url = addresses.address(request, PUT, request.user, media=str(new), name=name, bytes=size)
+        expires = timezone.now() + timedelta(seconds=settings.LINK_SECONDS)
+        return Response({"id": str(new), "url": url, "expires_at": render.moment(expires)}, status=201)
+
+
+class Put(addresses.PutView, OwnView):
+    """Good for one recording, since an id exists only once."""
+
+    @own_schema.PUT
+    def put(self, request: Request, token: str) -> Response:
+        owner, said = addresses.read(token, PUT, seconds=settings.LINK_SECONDS)
+        if int(request.META.get("CONTENT_LENGTH") or 0) != said["bytes"]:
+            raise JobError("INVALID_INPUT", f"This address is for {said['bytes']} bytes.")
+        if Media.objects.filter(uuid=said["media"]).exists():
+            raise JobError("UPLOAD_USED")
+        try:
+            addresses.take(request, owner, said["name"], uuid=UUID(said["media"]))
+        except IntegrityError as error:  # another request was faster
+            raise JobError("UPLOAD_USED") from error
+        return Response()
+
+
+class Complete(OwnView):
+    @own_schema.COMPLETE
+    def post(self, request: Request, media: UUID) -> Response:
+        return Response(render.upload(direct.take(request.user, media)))
 
 
 class Upload(OwnView):

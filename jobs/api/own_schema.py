@@ -12,6 +12,7 @@ from jobs.errors import ERRORS
 
 from . import schema
 from .bodies import (
+    AddressBody,
     BatchBody,
     EstimateBody,
     JobBody,
@@ -23,6 +24,7 @@ from .bodies import (
 )
 from .schema import FORMS, KEY
 from .serializers import (
+    AddressSerializer,
     ArchiveQuery,
     BatchRequest,
     EstimateSerializer,
@@ -42,6 +44,7 @@ EXAMPLES = {
     413: "FILE_TOO_LARGE",
     422: "INVALID_OPTION",
     460: "CHECKSUM_MISMATCH",
+    507: "DISK_FULL",
 }
 PLAIN = {
     401: ("Unauthorized", "UNAUTHORIZED", "Invalid API key"),
@@ -158,6 +161,38 @@ UPLOAD = extend_schema(
     request={"multipart/form-data": UploadRequest},
     responses={(201, "application/json"): UploadBody}
     | {key: its for key, its in answers(UploadBody, 400, 409, 413, 415, 422).items() if key[0] != 200},
+)
+OFFER_ADDRESS = extend_schema(
+    operation_id="offer_address",
+    summary="An address that takes one recording as the body of a PUT: the bucket's own, where files are kept in one",
+    tags=["Jobs"],
+    request=dict.fromkeys(FORMS, AddressSerializer),
+    responses={(201, "application/json"): AddressBody}
+    | {key: its for key, its in answers(AddressBody, 400, 413, 415, 422).items() if key[0] != 200},
+    examples=[
+        OpenApiExample(
+            "A recording of a megabyte",
+            {"name": "meeting.mp3", "bytes": 1_048_576},
+            request_only=True,
+            media_type="application/json",
+        )
+    ],
+)
+PUT = extend_schema(
+    operation_id="put_media",
+    summary="Send a recording to an address of the server's own",
+    tags=["Jobs"],
+    auth=[],
+    request={"application/octet-stream": OpenApiTypes.BINARY},
+    responses={200: OpenApiResponse(description="Stored.")}
+    | {key: its for key, its in answers(UploadBody, 400, 412, 413, 507).items() if key[0] not in (200, 401, 429)},
+)
+COMPLETE = extend_schema(
+    operation_id="complete_media",
+    summary="Look at what was sent to an address; from then on jobs take it as `media`",
+    tags=["Jobs"],
+    request=None,
+    responses=answers(UploadBody, 400, 404, 413),
 )
 DISCARD = extend_schema(
     operation_id="delete_media",

@@ -6,7 +6,6 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from django.conf import settings
 from django.http import QueryDict
 from django.utils.http import parse_header_parameters
 from rest_framework.exceptions import ParseError
@@ -70,12 +69,6 @@ class _Ending(io.RawIOBase):
         chunk: bytes = self.stream.read(size)
         self.last = (self.last + chunk)[-self.KEPT :]
         return chunk
-
-
-def too_large() -> JobError:
-    limit = settings.MAX_UPLOAD_BYTES
-    message = f"The file is larger than {limit // 1_000_000} MB."
-    return JobError("FILE_TOO_LARGE", message, details={"limit_bytes": limit})
 
 
 def merged(request: Request) -> dict[str, Any]:

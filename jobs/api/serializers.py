@@ -240,6 +240,13 @@ class ArchiveQuery(serializers.Serializer[Any]):
         return [int(part) for part in ids]
 
 
+class AddressSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(
+        required=False, default="", max_length=255, allow_blank=True, help_text="What to call the recording."
+    )
+    bytes = serializers.IntegerField(min_value=1, max_value=10**15, help_text="Of the file: that many are taken.")
+
+
 class UploadRequest(serializers.Serializer[Any]):
     file = serializers.FileField(help_text="An audio or video file.")
 

@@ -26,7 +26,7 @@ from jobs.models import Job, Media
 from jobs.options import JobOptions, asked_for
 
 from . import render
-from .requests import merged, too_large
+from .requests import merged
 from .serializers import WorkSerializer
 
 SUPPORTED_FORMATS = [
@@ -145,7 +145,7 @@ def sent_file(request: Request, field: str = "file") -> TemporaryUploadedFile | 
     if len(sent) > 1:
         raise JobError("INVALID_INPUT", f"{field}: Send one file with each request.")
     if sent and sent[0].size > settings.MAX_UPLOAD_BYTES:
-        raise too_large()
+        raise files.too_large()
     return sent[0] if sent else None
 
 

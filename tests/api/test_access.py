@@ -63,6 +63,9 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/denoiser/jobs/{job_id}/cancel", "post"): (OWN, 200),
     ("/api/v1/media", "post"): (EVERYBODYS, 400),
     ("/api/v1/media/{media}", "delete"): (OWN, 409),
+    ("/api/v1/media/addresses", "post"): (EVERYBODYS, 422),
+    ("/api/v1/media/put/{token}", "put"): (OPEN, 403),
+    ("/api/v1/media/{media}/complete", "post"): (OWN, 200),
     ("/api/v1/uploads", "post"): (EVERYBODYS, 400),
     ("/api/v1/uploads/{upload}", "patch"): (OWN, 415),
     ("/api/v1/uploads/{upload}", "delete"): (OWN, 204),
@@ -146,6 +149,7 @@ def attempt(program: Program, path: str, method: str, number: int) -> int:
     if path.startswith("/api/v1/transcription/"):
         number = Job.objects.get(task="transcription").number
     ids = {"job_id": number, "endpoint": delivery.endpoint.uuid, "delivery": delivery.uuid, "code": "JOB_NOT_FOUND"}
+    ids["token"] = "forged"
     if "/denoiser/" in path:
         ids["job_id"] = Job.objects.filter(task="denoising").earliest("pk").number
     ids["media"], ids["key_id"] = Media.objects.get().uuid, APIKey.objects.get(name="laptop").pk

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.processes import ROOT
 from tests.serving import Console, Soloist
 
 SECTION = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FINISHED = """
 from pathlib import Path
@@ -84,6 +86,14 @@ def test_large_recordings(run):
     told, folder = run("Large recordings")
     assert '"length":96044,"offset":0' in (folder / "upload.json").read_text()
     assert '"filename":"meeting.mp3"' in told
+
+
+def test_the_python_example_sends_a_recording_by_a_signed_address(web, tmp_path, recording):
+    (tmp_path / "meeting.mp3").write_bytes(recording.read_bytes())
+    environment = {**os.environ, "SERVER": web.url, "API_KEY": web.account("address@example.org"), "no_proxy": "*"}
+    program = next(code for code in PYTHON.findall((ROOT / "docs" / "api.md").read_text()) if "addresses" in code)
+    told = subprocess.check_output([sys.executable, "-c", program], cwd=tmp_path, env=environment, text=True)
+    assert told.split()[1] == "3.0"
 
 
 def test_credits(run):

@@ -4,50 +4,15 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
-from typing import Any
+from datetime import timedelta
 
-import boto3
 import httpx
 import pytest
-from django.core.files.storage import storages
-from moto.server import ThreadedMotoServer
+from django.utils import timezone
 
-from jobs.models import Job
+from jobs import housekeeping, ingest
+from jobs.models import Job, Media, Upload
 from tests.api.programs import succeed
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def bucket(endpoint, settings) -> Any:
-    options = {
-        "bucket_name": "soloist",
-        "endpoint_url": endpoint,
-        "region_name": "us-east-1",
-        "access_key": "tests",
-        "secret_key": "tests",
-        "default_acl": None,
-        "file_overwrite": False,
-        "querystring_auth": True,
-        "signature_version": "s3v4",
-    }
-    s3 = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
-    settings.STORAGES = settings.STORAGES | {"default": s3}
-    credentials = {"aws_access_key_id": "tests", "aws_secret_access_key": "tests"}
-    bucket = boto3.resource("s3", endpoint_url=endpoint, region_name="us-east-1", **credentials).Bucket("soloist")
-    bucket.create()
-    yield bucket
-    bucket.objects.all().delete()
-    bucket.delete()
-    storages["default"].connection.meta.client.close()
 
 
 @pytest.fixture
@@ -110,3 +75,99 @@ def test_parts_of_an_upload_wait_in_the_bucket(api, bucket, recording):
     assert send(50_000, whole[50_000:]) == 204
     [stored] = bucket.objects.all()
     assert (stored.key.startswith("media/"), stored.get()["Body"].read()) == (True, whole)
+
+
+# --- straight to the bucket
+
+
+def offered(api, size: int, name: str = "talk.wav") -> tuple[str, str]:
+    answer = api.send("post", "media/addresses", {"name": name, "bytes": size})
+    assert answer.status_code == 201, answer.content
+    return answer.json()["id"], answer.json()["url"]
+
+
+def complete(api, media: str):
+    return api.send("post", f"media/{media}/complete")
+
+
+def test_a_recording_is_sent_straight_to_the_bucket(api, alice, bucket, endpoint, recording):
+    media, url = offered(api, 96_044)
+    assert url.startswith(f"{endpoint}/soloist/uploads/{media}/whole?")
+    assert "content-length" in url
+    assert "X-Amz-Expires=3600" in url
+    assert complete(api, media).json()["code"] == "MEDIA_NOT_FOUND"
+    assert httpx.put(url, content=recording.read_bytes()).status_code == 200
+    answer = complete(api, media)
+    assert (answer.status_code, answer.json()["id"], answer.json()["duration"]) == (200, media, 3.0)
+    stored = Media.objects.get()
+    assert (stored.owner, stored.name, stored.bytes) == (alice, "talk.wav", 96_044)
+    assert [(its.key, its.get()["Body"].read()) for its in bucket.objects.all()] == [
+        (stored.file, recording.read_bytes())
+    ]
+    job = api.send("post", "speaker/diarize", {"media": media})
+    assert (job.status_code, job.json()["duration"]) == (200, 3.0)
+
+
+def test_what_comes_to_a_used_address_changes_nothing_and_is_removed(api, bucket, recording, settings):
+    media, url = offered(api, 96_044)
+    httpx.put(url, content=recording.read_bytes())
+    complete(api, media)
+    httpx.put(url, content=b"something else")
+    assert complete(api, media).json()["bytes"] == 96_044
+    stored = Media.objects.get()
+    assert bucket.Object(stored.file).get()["Body"].read() == recording.read_bytes()
+    Upload.objects.update(created_at=timezone.now() - timedelta(hours=26))
+    housekeeping.delete_expired_uploads()
+    assert [its.key for its in bucket.objects.all()] == [stored.file]
+
+
+def test_what_is_too_large_or_no_recording_is_refused_and_removed(api, bucket, recording, settings):
+    for most, content, code in (
+        (96_043, recording.read_bytes(), "FILE_TOO_LARGE"),
+        (10**6, b"<html>", "INVALID_AUDIO_FORMAT"),
+    ):
+        media, url = offered(api, 50)
+        settings.MAX_UPLOAD_BYTES = most
+        httpx.put(url, content=content)
+        assert complete(api, media).json()["code"] == code
+        assert complete(api, media).json()["code"] == "MEDIA_NOT_FOUND"
+    assert not Media.objects.exists()
+    assert list(bucket.objects.all()) == []
+    assert api.send("post", "media/addresses", {"bytes": 10**6 + 1}).json()["code"] == "FILE_TOO_LARGE"
+
+
+def test_addresses_count_as_what_was_sent_to_them(api, bobs, bucket, recording, settings, monkeypatch):
+    monkeypatch.setattr("jobs.ingest.MOST_UNUSED_UPLOADS", 2)
+    settings.MAX_UPLOAD_BYTES = settings.MAX_RESUMABLE_BYTES = 100_000
+    _, url = offered(api, 100_000)
+    unused, _ = offered(api, 100_000)
+    assert api.send("post", "media/addresses", {"bytes": 1}).json()["code"] == "UPLOADS_FULL"
+    offered(bobs, 100_000)
+    httpx.put(url, content=recording.read_bytes())
+    offered(api, 3_000)
+    Upload.objects.filter(uuid=unused).update(created_at=timezone.now() - timedelta(hours=2))
+    offered(api, 100_000)
+    assert not Upload.objects.filter(uuid=unused).exists()
+
+
+def test_addresses_of_others_are_nobodys_and_no_parts_go_there(api, bobs, bucket, recording):
+    media, url = offered(api, 96_044)
+    httpx.put(url, content=recording.read_bytes())
+    assert complete(bobs, media).json()["code"] == "MEDIA_NOT_FOUND"
+    assert api.head(f"/api/v1/uploads/{media}", headers={"Tus-Resumable": "1.0.0"}).status_code == 404
+    assert complete(api, media).status_code == 200
+
+
+def test_two_who_ask_for_it_at_once_get_one_recording(api, bucket, recording, monkeypatch):
+    media, url = offered(api, 96_044)
+    httpx.put(url, content=recording.read_bytes())
+    probe = ingest.probe
+
+    def overtaken(local):
+        monkeypatch.setattr("jobs.ingest.probe", probe)
+        assert complete(api, media).status_code == 200
+        return probe(local)
+
+    monkeypatch.setattr("jobs.ingest.probe", overtaken)
+    assert complete(api, media).json()["id"] == media
+    assert len(list(bucket.objects.all())) == Media.objects.count() == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -15,15 +15,15 @@ from rest_framework.serializers import ValidationError
 
 from accounts.models import User
 from audio_engine import registry
-from jobs import downloads, ingest, lifecycle, outbound, webhooks
-from jobs.compat import uploads
+from jobs import direct, downloads, ingest, lifecycle, outbound, webhooks
+from jobs.api import addresses
 from jobs.compat.base import Body, NowhereView, checked, own_job
 from jobs.errors import JobError
 from jobs.models import Job, Media
 from jobs.options import asked_for
 
 from . import rendering, schema
-from .errors import View, envelope
+from .errors import View
 from .requests import DiarizeRequest, IdentifyRequest, ListQuery, MediaRequest, OldListQuery, WorkRequest
 
 SCHEME = "media://"
@@ -55,33 +55,38 @@ class Input(View):
     @schema.MEDIA_INPUT
     def post(self, request: Request) -> Response:
         key = _key(request)
-        return Response({"url": uploads.address(request, "pyannoteai-put", request.user, key=key)}, status=201)
+        if direct.possible():
+            return Response({"url": direct.offer(request.user, key, key=key)[1]}, status=201)
+        return Response({"url": addresses.address(request, "pyannoteai-put", request.user, key=key)}, status=201)
 
 
-class Put(uploads.PutView):
-    envelope = staticmethod(envelope)
-
+class Put(addresses.PutView, View):
     @schema.MEDIA_PUT
     def put(self, request: Request, token: str) -> Response:
-        owner, said = uploads.read(token, "pyannoteai-put", seconds=settings.LINK_SECONDS)
-        media = uploads.take(request, owner, said["key"], key=said["key"])
-        for older in Media.objects.filter(owner=owner, key=media.key, pk__lt=media.pk):
-            with suppress(JobError):  # a job uses it
-                ingest.remove(owner, older.uuid)
+        owner, said = addresses.read(token, "pyannoteai-put", seconds=settings.LINK_SECONDS)
+        ingest.forget_older(addresses.take(request, owner, said["key"], key=said["key"]))
         return Response()
 
 
 class Output(View):
     @schema.MEDIA_OUTPUT
     def post(self, request: Request) -> Response:
+        key = _key(request)
+        _arrived(request.user, key)
         with transaction.atomic():
-            media = _keyed(request.user, _key(request))
+            media = _keyed(request.user, key)
         return Response({"url": downloads.media_url(media, request)}, status=201)
 
 
 def _key(request: Request) -> str:
     key: str = checked(MediaRequest, request.data)["url"]
     return key.removeprefix(SCHEME)
+
+
+def _arrived(owner: User, key: str) -> None:
+    """Take what was sent straight to the bucket. Raises JobError where that is refused."""
+    if direct.possible():
+        direct.take_newest(owner, key)
 
 
 def _keyed(owner: User, key: str) -> Media:
@@ -146,8 +151,10 @@ def _queue(owner: User, url: str, task: str, **more: Any) -> Job:
         if not url.startswith(SCHEME):
             outbound.check_url(url)
             return lifecycle.submit_url(owner, url, ingest.name_of(url), task, **more)
+        key = url.removeprefix(SCHEME)
+        _arrived(owner, key)
         with transaction.atomic():
-            return lifecycle.submit(_keyed(owner, url.removeprefix(SCHEME)), task, **more)
+            return lifecycle.submit(_keyed(owner, key), task, **more)
 
 
 def _engines(task: str, given: Body) -> tuple[dict[str, str], str]:

@@ -20,7 +20,7 @@ from accounts.models import User
 from audio_engine import registry
 from audio_engine.transcription.languages import language_code
 from jobs import ingest, lifecycle
-from jobs.compat import uploads
+from jobs.api import addresses
 from jobs.compat.base import Body, NowhereView, Refusal, checked, own_job
 from jobs.errors import JobError
 from jobs.models import Job, Media, owned_by
@@ -50,21 +50,21 @@ class Uploads(View):
     def post(self, request: Request) -> Response:
         name = checked(TimbrUpload, request.data).get("filename", "")
         new = str(uuid.uuid4())
-        url = uploads.address(request, PUT, request.user, file_id=new, name=name)
+        url = addresses.address(request, PUT, request.user, file_id=new, name=name)
         return Response({"file_id": new, "upload_url": url, "expires_in": UPLOAD_SECONDS})
 
 
-class Upload(uploads.PutView, View):
+class Upload(addresses.PutView, View):
     """Good for one recording, or for subtitles, since an id exists only once."""
 
     @schema.PUT
     def put(self, request: Request, token: str) -> Response:
-        owner, said = uploads.read(token, PUT, seconds=UPLOAD_SECONDS)
+        owner, said = addresses.read(token, PUT, seconds=UPLOAD_SECONDS)
         sent_to = UUID(said["file_id"])
         used = Media.objects.filter(uuid=sent_to).exists() or lines.kept(owner, sent_to)
         if used or request.headers.get(GENERATION, "0") != "0":
             raise JobError("UPLOAD_USED")
-        with uploads.received(request, owner) as local:
+        with addresses.received(request, owner) as local:
             if lines.are_lines(local):
                 lines.keep(owner, sent_to, local)
             else:

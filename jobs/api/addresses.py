@@ -1,4 +1,4 @@
-"""Recordings that come as the whole body of a PUT to a signed address, which needs no key and expires."""
+"""Signed addresses that a recording is sent to as the whole body of a PUT, which needs no key and expires."""
 
 from __future__ import annotations
 
@@ -19,15 +19,13 @@ from jobs import files, ingest
 from jobs.errors import JobError
 from jobs.models import Media
 
-from .base import VendorView
-
 SALT = "jobs.compat.uploads"
 
 
-class PutView(VendorView):
-    """The address is the credential, as at a storage's presigned one."""
+class PutView:
+    """Of a view: the address is the credential, as at a storage's presigned one."""
 
-    takes_bare_file = True  # for jobs/api/gate.py
+    takes_bare_file = True  # for gate.py
     authentication_classes = ()
     permission_classes = (AllowAny,)
     throttle_classes = ()
