@@ -59,19 +59,29 @@ def disk_errors() -> Iterator[None]:
         raise
 
 
-def store(local: Path, name: PurePosixPath) -> str:
-    """Copy a local file into the storage; returns the name it got. Leaves nothing behind where that fails."""
+class _Moved(File):  # type: ignore[type-arg]  # at run time it takes none
+    """Which a storage on the same disk takes by renaming it."""
+
+    def temporary_file_path(self) -> str:
+        return str(self.name)
+
+
+def store(local: Path, name: PurePosixPath, *, move: bool = False) -> str:
+    """Copy a local file into the storage; returns the name it got. Leaves nothing behind where that fails.
+
+    `move` where it is not needed afterwards, and may be gone.
+    """
     try:
         with local.open("rb") as source:
-            return default_storage.save(str(name), File(source))
+            return default_storage.save(str(name), (_Moved if move else File)(source))
     except OSError:
         default_storage.delete(str(name))
         raise
 
 
-def store_media(local: Path) -> str:
-    """Store a recording under a name of the server's own."""
-    return store(local, PurePosixPath("media", str(uuid.uuid4()), "recording"))
+def store_media(local: Path, *, move: bool = False) -> str:
+    """Store a recording under a name of the server's own, as `store` does."""
+    return store(local, PurePosixPath("media", str(uuid.uuid4()), "recording"), move=move)
 
 
 @contextmanager

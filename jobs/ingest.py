@@ -43,8 +43,8 @@ T = TypeVar("T")
 
 
 def take_upload(owner: User, local: Path, name: str, **columns: Any) -> Media:
-    """Store a recording that lies at `local`, under the user's own name for it. Raises JobError, and IntegrityError
-    where `columns` has the uuid of a recording that is here already.
+    """Store a recording, which is at `local` and may be gone then, under the user's own name for it. Raises JobError,
+    and IntegrityError where `columns` has the uuid of a recording that is here already.
     """
     return _take(owner, local, name, **columns)
 
@@ -178,15 +178,16 @@ def name_of(url: str) -> str:
 def _take(owner: User, local: Path, name: str, **columns: Any) -> Media:
     info = probe(local)
     check_length(info.seconds)
+    size = local.stat().st_size
     with files.disk_errors():
-        stored = files.store_media(local)
+        stored = files.store_media(local, move=True)
     try:
         with transaction.atomic():
             return Media.objects.create(
                 owner=owner,
                 file=stored,
                 name=display_name(name),
-                bytes=local.stat().st_size,
+                bytes=size,
                 seconds=info.seconds,
                 container=info.container,
                 codec=info.codec,

@@ -225,7 +225,7 @@ def test_too_few_credits_leave_nothing_behind(alice, charlie, upload, settings):
 
 
 def test_a_full_disk_is_told_as_such(upload, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as broken:

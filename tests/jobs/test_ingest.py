@@ -20,6 +20,12 @@ from jobs.models import Media
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture
+def recording(recording, tmp_path) -> Path:
+    """One that may be moved away."""
+    return Path(shutil.copy(recording, tmp_path / "sent"))
+
+
 def refused(owner, local: Path, name: str = "talk.wav") -> JobError:
     with pytest.raises(JobError) as error:
         ingest.take_upload(owner, local, name)
@@ -32,12 +38,20 @@ def stored_files() -> set[Path]:
 
 
 def test_an_upload_is_measured_and_stored_under_a_name_of_ours(alice, recording):
+    sent = recording.read_bytes()
     media = ingest.take_upload(alice, recording, "My talk.wav")
     assert (media.name, media.owner, media.source_url) == ("My talk.wav", alice, "")
     assert (media.seconds, media.sample_rate, media.channels) == (3.0, 16_000, 1)
-    assert (media.container, media.codec, media.bytes) == ("wav", "pcm_s16le", recording.stat().st_size)
+    assert (media.container, media.codec, media.bytes) == ("wav", "pcm_s16le", len(sent))
     assert "talk" not in media.file
-    assert Path(default_storage.path(media.file)).read_bytes() == recording.read_bytes()
+    assert Path(default_storage.path(media.file)).read_bytes() == sent
+
+
+def test_a_recording_is_moved_to_where_it_stays_not_copied(alice, recording):
+    inode = recording.stat().st_ino
+    stored = Path(default_storage.path(ingest.take_upload(alice, recording, "talk.wav").file))
+    assert (stored.stat().st_ino, stored.stat().st_mode & 0o777) == (inode, 0o600)
+    assert not recording.exists()
 
 
 def test_a_discarded_recording_leaves_nothing(alice, recording):
@@ -103,7 +117,7 @@ def test_a_recording_that_is_too_long_is_refused_with_both_lengths(alice, record
     assert "0:00:03" in error.message
 
 
-def test_a_full_disk_is_told_and_leaves_no_part_behind(alice, recording, monkeypatch):
+def test_a_full_disk_is_told_and_leaves_no_part_behind(recording, monkeypatch):
     before = stored_files()
 
     def chunks_until_full(self: File, chunk_size: int | None = None) -> Iterator[bytes]:
@@ -111,7 +125,9 @@ def test_a_full_disk_is_told_and_leaves_no_part_behind(alice, recording, monkeyp
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(File, "chunks", chunks_until_full)  # what the storage writes, one after another
-    assert refused(alice, recording).code == "DISK_FULL"
+    with pytest.raises(JobError) as error, files.disk_errors():
+        files.store_media(recording)
+    assert error.value.code == "DISK_FULL"
     assert stored_files() == before
 
 
