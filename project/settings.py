@@ -225,6 +225,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "StemEnum": "audio_engine.music.STEMS",
+        "StemSourceEnum": "audio_engine.music.SOURCES",
         "QualityEnum": "audio_engine.types.QUALITIES",
         "StatusEnum": "jobs.api.render.STATUSES",
         "JobTypeEnum": "audio_engine.types.TASKS",
@@ -243,6 +244,7 @@ SPECTACULAR_SETTINGS = {
             "Speakers",
             "Voiceprints",
             "Noise",
+            "Stems",
             "Jobs",
             "Webhooks",
             "Credits",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from rest_framework import serializers
 
 from audio_engine.errors import EngineError
+from audio_engine.music import STEMS
 from audio_engine.transcription.subtitles import decoded
 
 LARGEST_SUBTITLES = 500_000  # characters; those of a long film have a fifth of it
@@ -22,6 +24,20 @@ class FiniteField(serializers.FloatField):
         if not math.isfinite(value):
             self.fail("invalid")
         return value
+
+
+class StemsField(serializers.ListField):
+    """Names of stems, which a form has as a list in JSON or as Python writes it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(child=serializers.ChoiceField(STEMS), min_length=1, required=False, **options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        names = re.findall(r"\w+", data) if isinstance(data, str) else data
+        for name in names if isinstance(names, list) else ():
+            if name not in STEMS:
+                raise serializers.ValidationError(f"{name!r} is no stem; there are {', '.join(STEMS)}.")
+        return super().to_internal_value(names)
 
 
 class SubtitlesField(serializers.CharField):

@@ -12,7 +12,6 @@ NOTHING_HERE = "There is nothing at this address; /api/v1/docs lists what there 
 
 # What clients of AudioPod can ask for and is not done here, by the beginning of its address.
 OUT_OF_SCOPE = {
-    "/api/v1/stem-extraction": "Stem extraction",
     "/api/v1/music": "Music generation",
     "/api/v1/voice": "Speech synthesis",
     "/api/v1/translation": "Speech translation",

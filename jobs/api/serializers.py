@@ -8,12 +8,11 @@ from typing import Any
 from rest_framework import serializers
 
 from audio_engine.exports import FORMATS
-from audio_engine.music import STEMS
 from audio_engine.options import LOUDEST, QUIETEST
 from audio_engine.types import EQUALIZERS, OVERLAP_POLICIES, QUALITIES, SPEAKER_TASKS, TASKS
 from jobs.options import MOST_KNOWN_VOICES, MOST_SPEAKERS
 
-from .fields import FiniteField, SubtitlesField
+from .fields import FiniteField, StemsField, SubtitlesField
 from .render import STATUSES
 
 MOST_JOBS_A_PAGE = 100
@@ -211,9 +210,7 @@ class BatchItem(ExtractSerializer):
     equalizer = serializers.ChoiceField(EQUALIZERS, required=False)
     compress = serializers.BooleanField(required=False)
     loudness = FiniteField(required=False)
-    stems = serializers.ListField(
-        child=serializers.ChoiceField(STEMS), required=False, help_text="Of a stem extraction; all if left out."
-    )
+    stems = StemsField(help_text="Of a stem extraction; all if left out.")
 
 
 class BatchSerializer(serializers.Serializer[Any]):

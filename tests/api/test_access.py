@@ -11,7 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.models import APIKey
 from jobs import lifecycle, uploads, voiceprints, webhooks
 from jobs.models import Job, Media, Upload, Voiceprint, WebhookDelivery
-from jobs.options import DenoisingOptions, TranscriptionOptions
+from jobs.options import DenoisingOptions, StemsOptions, TranscriptionOptions
 from tests.api.programs import Program
 
 URL = {"url": "https://example.org/a.wav"}
@@ -61,6 +61,16 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/denoiser/jobs/{job_id}", "delete"): (OWN, 204),
     ("/api/v1/denoiser/jobs/{job_id}/retry", "post"): (OWN, 200),
     ("/api/v1/denoiser/jobs/{job_id}/cancel", "post"): (OWN, 200),
+    ("/api/v1/stem-extraction/api/extract", "post"): (EVERYBODYS, 422),
+    ("/api/v1/stem-extraction/extract", "post"): (EVERYBODYS, 422),
+    ("/api/v1/stem-extraction/extract/advanced", "post"): (EVERYBODYS, 400),
+    ("/api/v1/stem-extraction/status/{job_id}", "get"): (OWN, 200),
+    ("/api/v1/stem-extraction/jobs", "get"): (EVERYBODYS, 200),
+    ("/api/v1/stem-extraction/jobs/{job_id}", "get"): (OWN, 200),
+    ("/api/v1/stem-extraction/jobs/{job_id}", "delete"): (OWN, 204),
+    ("/api/v1/stem-extraction/modes", "get"): (OPEN, 200),
+    ("/api/v1/stem-extraction/catalog", "get"): (EVERYBODYS, 200),
+    ("/api/v1/stem-extraction/packages/available", "get"): (EVERYBODYS, 200),
     ("/api/v1/media", "post"): (EVERYBODYS, 400),
     ("/api/v1/media/{media}", "delete"): (OWN, 409),
     ("/api/v1/media/addresses", "post"): (EVERYBODYS, 422),
@@ -126,10 +136,11 @@ def patterns(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, URLPatte
 @pytest.fixture
 def job(queued):
     """Canceled, so that it can be retried and canceled again and its owner's webhook is told; its owner has a key, a
-    voiceprint, and a canceled transcription and a canceled noise reduction.
+    voiceprint, and a canceled transcription, noise reduction and stem extraction.
     """
     lifecycle.cancel(lifecycle.submit(queued.media, "transcription", TranscriptionOptions()))
     lifecycle.cancel(lifecycle.submit(queued.media, "denoising", DenoisingOptions()))
+    lifecycle.cancel(lifecycle.submit(queued.media, "stems", StemsOptions()))
     webhooks.create(queued.owner, "https://example.org/hook", ["job.cancelled"])
     APIKey.issue(queued.owner, "laptop")
     uploads.create(queued.owner, 1000, "talk.wav", "")
@@ -152,6 +163,8 @@ def attempt(program: Program, path: str, method: str, number: int) -> int:
     ids["token"] = "forged"
     if "/denoiser/" in path:
         ids["job_id"] = Job.objects.filter(task="denoising").earliest("pk").number
+    if "/stem-extraction/" in path:
+        ids["job_id"] = Job.objects.get(task="stems").number
     ids["media"], ids["key_id"] = Media.objects.get().uuid, APIKey.objects.get(name="laptop").pk
     ids["voiceprint"] = Voiceprint.objects.get().uuid
     ids["upload"] = Upload.objects.get().uuid

@@ -15,7 +15,7 @@ from tests.serving import Soloist
 
 ADDRESS = re.compile(r'f?"/api/(v\d/[^"?\s]*)"')
 BASE = re.compile(r'^(?:_BASE|V3_PREFIX) = "/api/(v1/[^"]*)"', re.MULTILINE)
-OUT_OF_SCOPE = ("stem_extraction", "voice", "music", "translation", "video", "audiobook", "midi", "podcast", "reader")
+OUT_OF_SCOPE = ("voice", "music", "translation", "video", "audiobook", "midi", "podcast", "reader")
 
 
 @pytest.fixture(scope="module")

@@ -288,6 +288,25 @@ def test_a_job_without_turns_has_players_and_figures_instead_of_a_timeline(alice
     assert "tones.wav" in alices.get("/jobs").content.decode()
 
 
+def test_stems_have_players_and_levels(alices: Client, media: Media, recording: Path) -> None:
+    from audio_engine.music import StemsResult, StemStats
+    from audio_engine.types import MediaInfo
+    from jobs import files
+    from jobs.options import StemsOptions
+
+    lifecycle.submit(media, "stems", StemsOptions())
+    running = lifecycle.claim("engine", "tests")
+    assert running is not None
+    kept = files.store(recording, running.folder() / "vocals.wav")
+    info = MediaInfo("wav", "pcm_s16le", 16_000, 1, 16, False, 3.0, "mono")
+    found = StemsResult("stems", "htdemucs", ("htdemucs",), info, (StemStats("vocals", -20.5, 0.5),))
+    job = lifecycle.succeed(running, found.to_json(), [lifecycle.StoredFile(Track.Kind.AUDIO, kept, 96_044)])
+    page = alices.get(f"/jobs/{job.uuid}").content.decode()
+    assert f'src="/jobs/{job.uuid}/files/{job.tracks.get().pk}?listen"' in page
+    assert "vocals <strong>−20.5 dBFS</strong>" in page
+    assert "A stem of the recording" in page
+
+
 def test_less_noise_is_asked_for_without_the_options_of_speakers(alices: Client, recording: Path) -> None:
     answer = send(alices, recording, task="denoising", quality="ultra", overlap="mute", num_speakers=3)
     assert answer.status_code == 201, answer.content
