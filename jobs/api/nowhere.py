@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
+from importlib import import_module
+
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.urls import Resolver404, resolve
 from django.views.decorators.csrf import csrf_exempt
 
 from jobs.errors import JobError
+
+from . import problems
 
 NOTHING_HERE = "There is nothing at this address; /api/v1/docs lists what there is."
 
@@ -45,4 +51,23 @@ def _nothing(path: str) -> JsonResponse:
             message = f"{service} is not part of this server; /api/v1/docs lists what is."
             error = JobError("NOT_OFFERED", message, details={"service": service})
             return JsonResponse(error.body(), status=error.status)
-    return JsonResponse({"detail": NOTHING_HERE}, status=404)
+    body = {"detail": NOTHING_HERE}
+    if _would_be_ours(path):
+        return JsonResponse(problems.of_status(404, body), status=404, content_type=problems.MEDIA_TYPE)
+    return JsonResponse(body, status=404)
+
+
+def _would_be_ours(path: str) -> bool:
+    """Whether it is like an address of our own, but for ids that are none."""
+    return next((ours for address, ours in _addresses() if address.fullmatch(path)), False)
+
+
+@cache
+def _addresses() -> list[tuple[re.Pattern[str], bool]]:
+    """What addresses look like and whether their errors are problems, the most particular first."""
+    routes = [(str(entry.pattern), entry.callback) for entry in import_module("jobs.api.urls").urlpatterns]
+    routes.sort(key=lambda route: len(route[0]), reverse=True)
+    return [
+        (re.compile("/api/v1/" + re.sub("<.+?>", ".+", route), re.DOTALL), problems.are_of(view))
+        for route, view in routes
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -69,9 +69,13 @@ def response(request: HttpRequest, error: JobError) -> JsonResponse:
 
 def _is_ours(path: str) -> bool:
     try:
-        view = resolve(path.rstrip("/")).func
+        return are_of(resolve(path.rstrip("/")).func)
     except Resolver404:
         return False
+
+
+def are_of(view: Callable[..., Any]) -> bool:
+    """Whether a view's errors are problems."""
     return issubclass(getattr(view, "cls", object), OwnView)
 
 

@@ -37,6 +37,20 @@ def test_an_unknown_address_is_not_found(nobody, path, method):
     assert told(getattr(nobody, method)(f"/api/{path}")) == (404, "")
 
 
+@pytest.mark.parametrize("path", ["media/abc", "jobs/-1/export", "jobs/a/b/export", "voiceprints/null", "uploads/1/"])
+def test_an_id_that_is_none_is_a_problem_where_errors_are_problems(nobody, path):
+    answer = nobody.delete(f"/api/v1/{path}")
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
+    assert set(answer.json()) == {"type", "title", "status", "detail", "code"}
+
+
+@pytest.mark.parametrize(
+    "path", ["jobs/abc", "speaker/jobs/abc/cancel", "webhooks/endpoints/1", "denoiser/jobs/x/retry"]
+)
+def test_an_id_that_is_none_is_told_as_others_where_the_contract_says_how(nobody, path):
+    assert told(nobody.post(f"/api/v1/{path}")) == (404, "")
+
+
 def test_a_trailing_slash_does_no_harm(api, queued):
     assert api.get("/api/v1/speaker/jobs/").json()["total"] == 1
     assert api.get(f"/api/v1/speaker/jobs/{queued.number}/").json()["id"] == queued.number
