@@ -47,7 +47,8 @@ def run(web: Soloist, console: Console, recording: Path, tmp_path_factory: pytes
 
     def of(section: str) -> tuple[str, Path]:
         folder = tmp_path_factory.mktemp("here")
-        (folder / "meeting.mp3").write_bytes(recording.read_bytes())
+        for name in ("meeting.mp3", "call.wav"):
+            (folder / name).write_bytes(recording.read_bytes())
         script = re.sub(r"\b(?:JOB=)123\b", f"JOB={job}", examples(section))
         environment = {**os.environ, "SERVER": web.url, "API_KEY": key, "no_proxy": "*"}
         done = subprocess.run(
@@ -135,3 +136,23 @@ def test_for_programs_written_for_timbr(run):
     file_id = json.loads((folder / "place.json").read_text())["file_id"]
     assert told.count(f'"file_id":"{file_id}","status":"queued"') == 2
     assert '"has_more":false' in told
+
+
+def test_extraction(run):
+    told, _ = run("Extraction: everybody on a track of their own")
+    assert told.count('"job_type":"extraction"') == 2
+
+
+def test_diarization(run):
+    told, _ = run("Diarization: who spoke when")
+    assert '"num_speakers":2' in told
+
+
+def test_dialogue(run):
+    told, _ = run("Dialogue: speech apart from everything else")
+    assert '"bit_depth":24' in told
+
+
+def test_sending_a_request_again(run):
+    told, _ = run("Sending a request again")
+    assert '"job_type":"extraction"' in told

@@ -15,6 +15,7 @@ import pytest
 from tests.processes import ROOT
 from tests.serving import Soloist
 
+HASTE = "import time; sleep = time.sleep; time.sleep = lambda seconds: sleep(min(seconds, 0.2))"
 SUBTITLES = """1
 00:00:00,900 --> 00:00:02,500
 - Is that you?
@@ -47,6 +48,7 @@ def folder(sample, tmp_path_factory) -> Path:
     cut(sample, folder / "monday.wav", 14.4, 30.0)
     cut(sample, folder / "tuesday.wav", 6.0, 24.0)
     cut(sample, folder / "meeting.mp3", 6.0, 18.0)
+    cut(sample, folder / "call.wav", 6.0, 18.0)
     (folder / "meeting.srt").write_text(SUBTITLES)
     return folder
 
@@ -67,6 +69,23 @@ def test_voices_are_kept_and_known_again(soloist, folder):
     matches = [line.split()[1] for line in printed.splitlines()]
     assert "Sam" in matches
     assert len(matches) == 2
+
+
+def test_the_sdks_examples_run(soloist, folder):
+    """One after another: the first makes the client that the others use. It would sleep for seconds between looks."""
+    headings = ("Extraction: everybody on a track of their own", "Diarization: who spoke when", "Less noise")
+    program = "\n".join([HASTE, *(examples(heading, "python") for heading in headings)])
+    told = run(soloist, soloist.account("sdk-examples@example.org"), folder, sys.executable, "-c", program)
+    extracted, *_, denoised = told.splitlines()
+    assert re.fullmatch(r"SPEAKER_0 -[\d.]+ http\S+/speaker_0\.wav", extracted)
+    assert re.search(r"^ +\d+\.\d\d +\d+\.\d\d SPEAKER_00$", told, re.MULTILINE)
+    assert re.fullmatch(r"[\d.]+ http\S+/denoised\.wav", denoised)
+
+
+def test_speech_is_set_apart(soloist, folder):
+    program = examples("Dialogue: speech apart from everything else", "python")
+    told = run(soloist, soloist.account("dialogue@example.org"), folder, sys.executable, "-c", program)
+    assert re.findall(r"^(\w+\.\w+) http", told, re.MULTILINE) == ["speech.wav", "background.wav", "result.json"]
 
 
 def test_lines_are_given_speakers(soloist, folder):
