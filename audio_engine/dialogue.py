@@ -1,11 +1,12 @@
 """Dialogue separation: all that is spoken in one stem, everything else in another. Together they are the recording.
 
 Speech is what lies within somebody's turns, lowered in each bin by what `background` hears of noise and music there.
-Whatever that takes away, and all that lies between the turns, is the background.
+Whatever that takes away, and all that lies between the turns, is the background, of which `music_mask` tells the music.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
@@ -17,10 +18,11 @@ from .background import BackgroundMask
 from .decoding import Block, Decoder, silence, to_float
 from .downmix import decode_mono
 from .masking import Masking, Surroundings, with_surroundings
+from .music_mask import MusicMask
 from .parallel import ordered
 from .progress import two_passes
 from .speakers import NO_PAUSES, NO_SPEECH
-from .stems import Stem
+from .stems import Signal, Stem
 from .tracks import Gate, Spans, speaker_spans, union
 from .types import (
     DialogueRequest,
@@ -32,26 +34,30 @@ from .types import (
     SpeakerBounds,
 )
 
-SPEECH, BACKGROUND = "speech", "background"
-RENDERING = 1.3  # times as long as diarization
+SPEECH, BACKGROUND, MUSIC, EFFECTS = "speech", "background", "music", "effects"
+RENDERING, SPLITTING = 1.3, 1.3  # times as long as diarization
+BASIC = "Music and effects are told apart by basic means: some of each is heard in the other."
 
 
 def separate(request: DialogueRequest, media: MediaInfo, scratch: Path, progress: Progress) -> DialogueResult:
-    """Leave `speech.wav` and `background.wav` in `scratch`. `media` is as probed.
+    """Leave `speech.wav` and `background.wav`, or `music.wav` and `effects.wav`, in `scratch`. `media` is as probed.
 
     A recording without speech gives a silent stem and a warning. Raises as `pipeline.run` does.
     """
-    overall = two_passes(progress, media.seconds, RENDERING)
+    overall = two_passes(progress, media.seconds, RENDERING + SPLITTING * request.split_background)
     pcm, media, warnings = decode_mono(request, media, scratch / "mono.f32", overall.step("decode"))
     engine = cast(Diarizer, registry.load(request.engine, request.task))
     found = engine.diarize(pcm, SpeakerBounds(), scratch, overall.step("diarize"))
     spoken = _spoken(found, media)
     mask = BackgroundMask(pcm, found.turns) if len(spoken) else None
-    files = _write(request, media, spoken, Masking(media, background=mask), scratch, overall.step("render"))
+    music = MusicMask(pcm, found.turns, mask) if request.split_background else None
+    files = _write(request, media, spoken, mask, music, scratch, overall.step("render"))
     if mask is None:
         warnings = (*warnings, NO_SPEECH)
     elif not mask.knows_background:
         warnings = (*warnings, NO_PAUSES)
+    if music is not None:
+        warnings = (*warnings, BASIC)
     return DialogueResult(
         task=request.task,
         engine=engine.name,
@@ -71,24 +77,60 @@ def _spoken(found: Diarization, media: MediaInfo) -> Spans:
 
 
 def _write(
-    request: DialogueRequest, media: MediaInfo, spoken: Spans, masking: Masking, folder: Path, progress: Progress
+    request: DialogueRequest,
+    media: MediaInfo,
+    spoken: Spans,
+    speech: BackgroundMask | None,
+    music: MusicMask | None,
+    folder: Path,
+    progress: Progress,
 ) -> tuple[OutputFile, ...]:
-    rate, frames = media.sample_rate, round(media.seconds * media.sample_rate)
-    gate = Gate(spoken, rate, frames)
+    names = (SPEECH, BACKGROUND) if music is None else (SPEECH, MUSIC, EFFECTS)
+    frames = round(media.seconds * media.sample_rate)
+    with ExitStack() as unfinished:
+        stems = [Stem(folder, name, media, frames, request.sample_rate, request.bits) for name in names]
+        for stem in stems:
+            unfinished.callback(stem.abandon)
+        said, *others = stems
+
+        def backgrounds() -> Iterator[Signal]:
+            """What is left of each block when its speech is written."""
+            for block, part in _speech(request, media, spoken, Masking(media, background=speech)):
+                said.append(part)
+                yield block - part
+
+        parts = ((block,) for block in backgrounds()) if music is None else _split(backgrounds(), media, music)
+        for second, signals in enumerate(parts):
+            for stem, signal in zip(others, signals, strict=True):
+                stem.append(signal)
+            progress("tracks", min(1.0, (second + 1) * media.sample_rate / frames))
+        return tuple(stem.close() for stem in stems)
+
+
+def _speech(
+    request: DialogueRequest, media: MediaInfo, spoken: Spans, masking: Masking
+) -> Iterator[tuple[Signal, Signal]]:
+    """Each second of the recording, and the speech in it."""
+    rate = media.sample_rate
+    gate = Gate(spoken, rate, round(media.seconds * rate))
     blocks = Decoder(request.source, request.limits).blocks()
 
     def cleaned(item: tuple[int, Surroundings]) -> tuple[Block, Block]:
         second, surroundings = item
         return surroundings[1], masking.parts(surroundings, second * rate, 1)[0]
 
-    with ExitStack() as unfinished:
-        stems = [Stem(folder, name, media, frames, request.sample_rate, request.bits) for name in (SPEECH, BACKGROUND)]
-        for stem in stems:
-            unfinished.callback(stem.abandon)
-        for second, (block, clean) in enumerate(ordered(cleaned, enumerate(with_surroundings(blocks, rate)))):
-            cut = gate.cut(clean, second * rate)
-            whole, speech = to_float(block), to_float(silence(block, len(block)) if cut is None else cut)
-            for stem, part in zip(stems, (speech, whole - speech), strict=True):
-                stem.append(part)
-            progress("tracks", (second * rate + len(block)) / frames)
-        return tuple(stem.close() for stem in stems)
+    for second, (block, clean) in enumerate(ordered(cleaned, enumerate(with_surroundings(blocks, rate)))):
+        cut = gate.cut(clean, second * rate)
+        yield to_float(block), to_float(silence(block, len(block)) if cut is None else cut)
+
+
+def _split(blocks: Iterable[Signal], media: MediaInfo, music: MusicMask) -> Iterator[tuple[Signal, Signal]]:
+    """The music of each block, and the rest."""
+    masking = Masking(media, background=music)
+
+    def parts(item: tuple[int, Surroundings]) -> tuple[Signal, Signal]:
+        second, surroundings = item
+        (played,) = masking.parts(surroundings, second * media.sample_rate, 1)
+        return played, surroundings[1] - played
+
+    return ordered(parts, enumerate(with_surroundings(blocks, media.sample_rate)))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 import numpy as np
 
-from .background import BackgroundMask
 from .decoding import Block, from_float, silence, to_float
 from .exemplars import GRID, RATE, Matrix
 from .separation import Overlap, Separator
@@ -18,6 +18,13 @@ HIGHEST_OCTAVE = slice(GRID.bins // 2, GRID.bins)  # 4 to 8 kHz; what lies above
 
 Surroundings = tuple[Block, Block, Block]
 """What comes just before a block, the block, and what comes just after it."""
+
+
+class Mask(Protocol):
+    """What is to be kept of each bin of `GRID`."""
+
+    def mask(self, first: int, last: int) -> Matrix:
+        """From 0 to 1 for the frames `first` to `last`, shape (bins, frames)."""
 
 
 def with_surroundings(blocks: Iterable[Block], rate: int) -> Iterator[Surroundings]:
@@ -65,9 +72,7 @@ class Resampling:
 class Masking:
     """What each speaker's track holds of a block: the source itself where one person speaks in a clean recording."""
 
-    def __init__(
-        self, media: MediaInfo, separator: Separator | None = None, background: BackgroundMask | None = None
-    ) -> None:
+    def __init__(self, media: MediaInfo, separator: Separator | None = None, background: Mask | None = None) -> None:
         rate, frames = media.sample_rate, round(media.seconds * media.sample_rate)
         self.rate = rate
         self._grid = Grid(rate)

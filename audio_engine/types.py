@@ -139,11 +139,14 @@ class VoiceprintRequest(Request):
 
 @dataclass(frozen=True, slots=True)
 class DialogueRequest(Request):
-    """All that is spoken in one stem, everything else in another. Rate and depth are the source's own where None."""
+    """All that is spoken in one stem, everything else in another or, split, in two: music and effects. Rate and depth
+    are the source's own where None.
+    """
 
     task: Literal["dialogue"] = "dialogue"
     sample_rate: int | None = None  # Hz
     bits: int | None = None  # per sample, 8 to 32
+    split_background: bool = False
 
 
 @dataclass(frozen=True, slots=True)

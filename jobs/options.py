@@ -201,6 +201,7 @@ class VoiceprintOptions(JobOptions):
 class DialogueOptions(JobOptions):
     sample_rate: int | None = None  # Hz; both as in the recording where they are None
     bit_depth: int | None = None
+    split_background: bool = False
 
     def __post_init__(self) -> None:
         for name, (least, most) in OUTPUT_LIMITS.items():
@@ -210,7 +211,12 @@ class DialogueOptions(JobOptions):
 
     def request(self, task: str, **common: Any) -> DialogueRequest:
         return DialogueRequest(
-            task=task, engine=self.engine, sample_rate=self.sample_rate, bits=self.bit_depth, **common
+            task=task,
+            engine=self.engine,
+            sample_rate=self.sample_rate,
+            bits=self.bit_depth,
+            split_background=self.split_background,
+            **common,
         )
 
 

@@ -88,6 +88,7 @@ class OptionsBody(Body):
     exclusive_matching = s.BooleanField(required=False)
     sample_rate = _whole("Hz; null for the recording's own.", required=False, allow_null=True)
     bit_depth = _whole("Null for the recording's own.", required=False, allow_null=True)
+    split_background = s.BooleanField(required=False)
     language = _text("Of a transcription; empty to find it out.", required=False)
     speaker_labels = s.BooleanField(required=False, help_text="Of a transcription: whether it says who speaks.")
     diarizer = _text("Of a transcription: the engine that tells the speakers.", required=False)

@@ -205,6 +205,9 @@ class BatchItem(ExtractSerializer):
     exclusive_matching = serializers.BooleanField(required=False)
     sample_rate = serializers.IntegerField(required=False, help_text="Hz, of a dialogue separation's files.")
     bit_depth = serializers.IntegerField(required=False, help_text="Of a dialogue separation's files.")
+    split_background = serializers.BooleanField(
+        required=False, help_text="Of a dialogue separation: music and effects in files of their own, by basic means."
+    )
     quality = serializers.ChoiceField(QUALITIES, required=False, help_text="Of a denoising, as are the next four.")
     strength = FiniteField(required=False)
     equalizer = serializers.ChoiceField(EQUALIZERS, required=False)

@@ -48,8 +48,8 @@ def result(task: str, media: Media) -> dict[str, Any]:
     return found.to_json()
 
 
-def separated(job: Job, recording: Path) -> Job:
-    """Do the engine's part of a queued dialogue separation: two stems, each a copy of the recording."""
+def separated(job: Job, recording: Path, names: tuple[str, ...] = ("speech", "background")) -> Job:
+    """Do the engine's part of a queued dialogue separation: stems, each a copy of the recording."""
     running = lifecycle.claim("engine", "tests")
     assert running is not None
     assert running.pk == job.pk
@@ -58,7 +58,7 @@ def separated(job: Job, recording: Path) -> Job:
     found = DialogueResult("dialogue", "embedded", ("silero-vad 6.2",), media, 2.5)
     stems = [
         lifecycle.StoredFile(Track.Kind.AUDIO, files.store(recording, running.folder() / f"{stem}.wav"), 96_044)
-        for stem in ("speech", "background")
+        for stem in names
     ]
     return lifecycle.succeed(running, found.to_json(), stems)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from audio_engine.types import DialogueRequest
 from jobs.models import Job
+from jobs.options import stored
 from tests.api.programs import separated
 from tests.api.test_schema import conforms
 
@@ -16,7 +20,12 @@ def ask(api, media, **item) -> dict:
 def test_stems_are_asked_for_and_come_with_their_links(api, media, recording):
     told = ask(api, media, sample_rate=48_000, bit_depth=24)["job"]
     assert (told["job_type"], told["credits_required"]) == ("dialogue", 17)
-    assert told["options"] == {"engine": "auto", "sample_rate": 48_000, "bit_depth": 24}
+    assert told["options"] == {
+        "engine": "auto",
+        "sample_rate": 48_000,
+        "bit_depth": 24,
+        "split_background": False,
+    }
     separated(Job.objects.get(), recording)
     answer = api.send("get", f"jobs/{told['id']}")
     result = answer.json()["result"]
@@ -24,6 +33,12 @@ def test_stems_are_asked_for_and_come_with_their_links(api, media, recording):
     assert {file["path"].rpartition("/")[2] for file in result["files"]} == {"speech.wav", "background.wav"}
     assert api.get(result["files"][0]["download_url"]).getvalue() == recording.read_bytes()
     conforms(api.get("/api/v1/schema").json(), "/api/v1/jobs/{job_id}", "get", answer)
+
+
+def test_a_background_is_split_where_that_is_asked_for(api, media):
+    told = ask(api, media, split_background=True)["job"]
+    asked = stored("dialogue", told["options"]).request("dialogue", source=Path("in"), output=Path("out"))
+    assert asked == DialogueRequest(Path("in"), Path("out"), split_background=True)
 
 
 def test_options_that_cannot_be_used_are_refused_by_name(api, media):

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from audio_engine import registry
+from audio_engine.dialogue import BASIC
 from audio_engine.errors import EngineError
 from audio_engine.formats import result_from_json
 from audio_engine.pipeline import run
@@ -99,6 +100,74 @@ def test_stems_of_floating_point_recordings_are_floating_point(tmp_path: Path, n
     voice, rest = stems(tmp_path / "out")
     assert voice.shape == (SECONDS * RATE, 2)
     np.testing.assert_allclose((voice + rest)[:, 0], samples, atol=1e-6)
+
+
+def chord(seconds: float) -> npt.NDArray[np.float32]:
+    """Three tones that last, as a pad does."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    return (0.03 * sum(np.sin(2 * np.pi * hertz * time) for hertz in (261.6, 329.6, 392.0))).astype(np.float32)
+
+
+def blows(seconds: float) -> npt.NDArray[np.float32]:
+    """Bursts of noise that come when they like, all different."""
+    generator = np.random.default_rng(11)
+    found = np.zeros(round(seconds * RATE), dtype=np.float32)
+    for place in generator.integers(0, len(found) - 800, 3 * round(seconds)):
+        found[place : place + 800] += 0.2 * generator.standard_normal(800) * np.exp(-np.arange(800) / 150)
+    return found
+
+
+def split(
+    samples: npt.NDArray[np.float32], folder: Path, engine: str
+) -> tuple[DialogueResult, npt.NDArray[np.float64]]:
+    """The result, and the stems for speech, music and effects, shape (stems, samples), of stereo with one channel."""
+    stereo = np.stack([samples, samples], axis=1)
+    soundfile.write(folder / "all.wav", stereo, RATE, subtype="FLOAT")
+    result = run(DialogueRequest(folder / "all.wav", folder / "out", engine=engine, split_background=True))
+    assert isinstance(result, DialogueResult)
+    assert [file.name for file in result.files[:3]] == ["speech.wav", "music.wav", "effects.wav"]
+    found = [soundfile.read(folder / "out" / file.name)[0] for file in result.files[:3]]
+    np.testing.assert_allclose(sum(found), stereo, atol=1e-5)
+    return result, np.stack([stem[:, 0] for stem in found])
+
+
+def test_music_and_effects_come_apart_between_the_words(
+    tmp_path: Path, speech: npt.NDArray[np.float32], pausing: str
+) -> None:
+    played, struck = chord(SECONDS), blows(SECONDS)
+    result, (said, music, effects) = split(speech + played + struck, tmp_path, pausing)
+    assert BASIC in result.warnings
+    assert si_sdr(said, speech) > si_sdr(speech + played + struck, speech) + 3
+    pauses = np.concatenate(
+        [np.arange(start, start + RATE // 2) for start in (RATE // 4, 17 * RATE // 4, 33 * RATE // 4)]
+    )
+    together = (played + struck)[pauses]
+    for stem, truth in ((music[pauses], played[pauses]), (effects[pauses], struck[pauses])):
+        assert si_sdr(stem, truth) > si_sdr(together, truth) + 3
+
+
+def test_music_and_effects_come_apart_where_nobody_speaks_at_all(tmp_path: Path, pausing: str) -> None:
+    played, struck = chord(3.9), blows(3.9)
+    result, (said, music, effects) = split(played + struck, tmp_path, pausing)
+    assert result.speech_seconds == 0
+    assert not said.any()
+    for stem, truth in ((music, played), (effects, struck)):
+        assert si_sdr(stem, truth) > si_sdr(played + struck, truth) + 4
+
+
+def test_a_tone_that_comes_again_is_music_and_one_that_does_not_is_none(tmp_path: Path, pausing: str) -> None:
+    played, rang = np.zeros(3 * RATE, np.float32), np.zeros(3 * RATE, np.float32)
+    note = 0.1 * np.sin(2 * np.pi * 440 * np.arange(RATE // 2) / RATE) * np.hanning(RATE // 2)
+    for start in range(0, 3 * RATE - len(note), 3 * RATE // 4):
+        played[start : start + len(note)] = note
+    rang[RATE : RATE + len(note)] = note
+    shares = []
+    for name, sound in (("played", played), ("rang", rang)):
+        (tmp_path / name).mkdir()
+        _, (_, music, _) = split(sound, tmp_path / name, pausing)
+        shares.append(np.sum(music**2) / np.sum(sound**2))
+    assert shares[0] > 0.6
+    assert shares[1] < 0.2
 
 
 def test_a_recording_without_speech_is_all_background(tmp_path: Path, scripted: str) -> None:

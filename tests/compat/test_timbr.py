@@ -120,6 +120,15 @@ def test_a_separation_is_done_and_paid(api, alice, media, recording):
         assert Client().get(url).getvalue() == recording.read_bytes()
 
 
+def test_music_and_effects_come_apart_where_that_is_asked_for(api, media, recording):
+    assert ask(api, SEPARATE, media).options["split_background"] is False
+    job = ask(api, SEPARATE, media, separation_type="dialogue-music-effect")
+    assert job.options["split_background"] is True
+    lifecycle.cancel(Job.objects.exclude(pk=job.pk).get())
+    separated(job, recording, ("speech", "music", "effects"))
+    assert set(get(api, job)["result"]) == {"speech", "dialogue", "music", "effect"}
+
+
 def test_the_defaults_are_those_of_the_documentation(api, media):
     job = ask(api, SEPARATE, media)
     assert (job.options["sample_rate"], job.options["bit_depth"]) == (48_000, 16)
@@ -128,8 +137,7 @@ def test_the_defaults_are_those_of_the_documentation(api, media):
 @pytest.mark.parametrize(
     ("option", "value", "reason"),
     [
-        ("separation_type", "dialogue-music-effect", "This server separates dialogue-me only."),
-        ("separation_type", "speech-nonlingual", "This server separates dialogue-me only."),
+        ("separation_type", "speech-nonlingual", "This server cannot tell words from other sounds that people make."),
         ("separation_type", "drums", '"drums" is not a valid choice.'),
         ("output_format", "mp3", "This server writes wav only."),
         ("sample_rate", 7_999, "Ensure this value is greater than or equal to 8000."),

@@ -39,7 +39,13 @@ SUBTITLES = {
     "transcription": {"timbr": "captions", "sentence_split": "sentences"},
 }
 # And our files: the first has one name in the table of its page and another in the schema below it.
-FILES = {"speech": ("speech", "dialogue"), "background": ("me",), "denoised": ("enhanced",)}
+FILES = {
+    "speech": ("speech", "dialogue"),
+    "background": ("me",),
+    "music": ("music",),
+    "effects": ("effect",),
+    "denoised": ("enhanced",),
+}
 
 
 def job(job: Job, request: Request) -> Body:

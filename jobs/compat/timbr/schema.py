@@ -40,6 +40,8 @@ class TimbrResultBody(Body):
     speech = s.CharField(required=False, help_text="All that is spoken, of a separation.")
     dialogue = s.CharField(required=False, help_text="The same.")
     me = s.CharField(required=False, help_text="Everything else, of a separation.")
+    music = s.CharField(required=False, help_text="Of a separation into three.")
+    effect = s.CharField(required=False, help_text="The same.")
     enhanced = s.CharField(required=False, help_text="The recording, of an enhancement.")
     timbr = s.CharField(required=False, help_text="SRT with the names of the speakers, of a diarization.")
     sentence_split = s.CharField(

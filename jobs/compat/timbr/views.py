@@ -34,6 +34,7 @@ SURFACE = "timbr"
 PUT = "timbr-put"
 UPLOAD_SECONDS = 30 * 60
 WHISPER = "whisper"
+SPLIT = "dialogue-music-effect"
 NO_MODEL = "No model for transcription is installed on this server; leave it out for the speakers alone."
 GENERATION = "x-goog-if-generation-match"
 
@@ -87,7 +88,9 @@ class Separate(View):
     def post(self, request: Request) -> Response:
         given = checked(TimbrSeparate, request.data)
         refuse_unserved(given, SEPARATION)
-        return queue(request, given, "dialogue", {"sample_rate": given["sample_rate"], "bit_depth": given["bit_depth"]})
+        options = {"sample_rate": given["sample_rate"], "bit_depth": given["bit_depth"]}
+        split = given["separation_type"] == SPLIT
+        return queue(request, given, "dialogue", options | {"split_background": split})
 
 
 class Enhance(View):
@@ -132,18 +135,18 @@ def transcribes(data: Body) -> bool:
 
 # What this server can do of each option where it cannot do all, and what it says of the rest.
 SEPARATION = {
-    "separation_type": ("dialogue-me", "This server separates dialogue-me only."),
-    "output_format": ("wav", "This server writes wav only."),
+    "separation_type": (("dialogue-me", SPLIT), "This server cannot tell words from other sounds that people make."),
+    "output_format": (("wav",), "This server writes wav only."),
 }
 DIARIZATION = {
-    "vad_type": ("ten-vad", "This server's engine has its own voice activity detection; leave it out."),
-    "vad_threshold": (0.5, "This server's engine has its own voice activity detection; leave it out."),
+    "vad_type": (("ten-vad",), "This server's engine has its own voice activity detection; leave it out."),
+    "vad_threshold": ((0.5,), "This server's engine has its own voice activity detection; leave it out."),
 }
 
 
-def refuse_unserved(given: Body, served: Mapping[str, tuple[Any, str]]) -> None:
+def refuse_unserved(given: Body, served: Mapping[str, tuple[tuple[Any, ...], str]]) -> None:
     """Raises ValidationError that names the options."""
-    if wrong := {name: [reason] for name, (value, reason) in served.items() if given.get(name) != value}:
+    if wrong := {name: [reason] for name, (values, reason) in served.items() if given.get(name) not in values}:
         raise ValidationError(wrong)
 
 
