@@ -9,8 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audio_engine import registry
+from audio_engine.hardware import accelerator
 from audio_engine.types import Task
-from jobs import downloads
+from jobs import downloads, health
 from jobs.models import Job, Track, owned_by
 
 from . import denoiser_schema as schema
@@ -20,6 +22,7 @@ from .serializers import DenoiseSerializer, PageQuery, SpectralDenoiseSerializer
 from .submission import submit
 
 TASK: Task = "denoising"
+DEVICE = "cpu"  # where all engines of the task compute
 
 
 def body(job: Job, request: Request) -> dict[str, Any]:
@@ -80,6 +83,23 @@ class SpectralDenoise(APIView):
     @schema.SPECTRAL
     def post(self, request: Request) -> Response:
         return submit(request, TASK, SpectralDenoiseSerializer, body)
+
+
+class Health(APIView):
+    """Of what takes the noise away, not of the web server, which /healthz tells."""
+
+    @schema.HEALTH
+    def get(self, _request: Request) -> Response:
+        problems = health.stuck("engine")
+        return Response(
+            {
+                "status": "unhealthy" if problems else "healthy",
+                "device": DEVICE,
+                "model": registry.resolve(task=TASK).name,
+                "cuda_available": accelerator() == "cuda",
+                "problems": problems,
+            }
+        )
 
 
 class Jobs(APIView):

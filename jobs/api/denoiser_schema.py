@@ -54,6 +54,14 @@ class DenoisingBody(s.Serializer[Any]):
     stats = DenoisingStatsBody(allow_null=True, help_text="Of a completed job.")
 
 
+class DenoiserHealthBody(s.Serializer[Any]):
+    status = s.ChoiceField(("healthy", "unhealthy"))
+    device = s.CharField()
+    model = s.CharField(help_text="The engine that `auto` takes.")
+    cuda_available = s.BooleanField(help_text="Whether this machine has a GPU, which no engine for this needs.")
+    problems = s.ListField(child=s.CharField(), help_text="Why it is not healthy.")
+
+
 EXAMPLE = {
     "id": 124,
     "job_type": "denoising",
@@ -79,6 +87,12 @@ def _submit(name: str, summary: str, fields: type[s.Serializer[Any]]) -> Any:
 
 DENOISE = _submit("denoise", "The recording with less noise", DenoiseSerializer)
 SPECTRAL = _submit("denoise_spectrally", "The same, by the names of another endpoint", SpectralDenoiseSerializer)
+HEALTH = extend_schema(
+    operation_id="denoiser_health",
+    summary="Whether noise reductions are being done",
+    tags=["Noise"],
+    responses=answers(DenoiserHealthBody),
+)
 LIST = extend_schema(
     operation_id="list_denoisings",
     summary="Your noise reductions, newest first",

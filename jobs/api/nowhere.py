@@ -26,6 +26,12 @@ OUT_OF_SCOPE = {
     "/api/v1/reader": "Reading texts aloud",
     "/api/v1/midi": "Conversion to MIDI",
     "/api/v2/video": "Video production",
+    "/api/v1/transcription/stream": "Live transcription",
+    "/api/v1/auth/initiate-registration": "Registration by programs",
+    "/api/v1/auth/verify-registration": "Registration by programs",
+    "/api/v1/auth/forgot-password": "Changing passwords by programs",
+    "/api/v1/auth/reset-password": "Changing passwords by programs",
+    "/api/v1/auth/change-password": "Changing passwords by programs",
     "/api/v1/api-wallet/topup": "Buying credits",
     "/api/v1/credits/payg": "Buying credits",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from drf_spectacular.utils import extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from audio_engine.transcription.transcript import Sentence
 from audio_engine.transcription.writing import plain
 from audio_engine.types import Task
-from jobs import outbound, revisions, transcripts, webhooks
+from jobs import downloads, outbound, revisions, transcripts, webhooks
 from jobs.errors import JobError
 from jobs.models import Job, owned_by
 from jobs.options import asked_for
@@ -78,6 +78,18 @@ class Transcript(APIView):
         words = query.validated_data["words"]
         answer = transcripts.response(job, format, partial(results.label, job), words=words, version=version)
         return answer if _takes_text(request, answer) else JsonResponse(answer.content.decode(), safe=False)
+
+
+class Audio(APIView):
+    @schema.AUDIO
+    def get(self, request: Request, job_id: int, index: int) -> HttpResponseBase:
+        job = own_job(request.user, job_id, (TASK,))
+        if index or job.media is None:
+            raise JobError("FILE_NOT_FOUND")
+        try:
+            return downloads.send(request._request, job.media, inline=True)
+        except FileNotFoundError as error:
+            raise JobError("FILE_NOT_FOUND") from error
 
 
 class Edit(APIView):

@@ -294,6 +294,14 @@ TRANSCRIPT = extend_schema(
     )
     | {(200, its.content_type.partition(";")[0]): OpenApiTypes.STR for its in list(TRANSCRIPT_FORMATS.values())[1:]},
 )
+AUDIO = extend_schema(
+    operation_id="get_transcribed_recording",
+    summary="The recording that was transcribed",
+    description="`index` is 0, since a transcription has one recording. Answers Range.",
+    tags=TAGS,
+    responses=answers(OpenApiResponse(OpenApiTypes.BINARY, "The recording, as it was sent"), 404)
+    | {(200, "audio/*"): OpenApiTypes.BINARY},
+)
 EDIT = extend_schema(
     operation_id="get_editable_transcript",
     summary="The segments of a transcript, to be corrected",

@@ -51,11 +51,13 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/transcription/jobs/{job_id}/retry", "post"): (OWN, 200),
     ("/api/v1/transcription/jobs/{job_id}/cancel", "post"): (OWN, 200),
     ("/api/v1/transcription/jobs/{job_id}/transcript", "get"): (OWN, 409),
+    ("/api/v1/transcription/jobs/{job_id}/audio/{index}", "get"): (OWN, 200),
     ("/api/v1/transcription/jobs/{job_id}/edit", "get"): (OWN, 409),
     ("/api/v1/transcription/jobs/{job_id}/edit", "put"): (OWN, 422),
     ("/api/v1/transcription/jobs/{job_id}/versions", "get"): (OWN, 409),
     ("/api/v1/denoiser/denoise", "post"): (EVERYBODYS, 200),
     ("/api/v1/denoiser/spectral/denoise", "post"): (EVERYBODYS, 200),
+    ("/api/v1/denoiser/health", "get"): (EVERYBODYS, 200),
     ("/api/v1/denoiser/jobs", "get"): (EVERYBODYS, 200),
     ("/api/v1/denoiser/jobs/{job_id}", "get"): (OWN, 200),
     ("/api/v1/denoiser/jobs/{job_id}", "delete"): (OWN, 204),
@@ -160,7 +162,7 @@ def attempt(program: Program, path: str, method: str, number: int) -> int:
     if path.startswith("/api/v1/transcription/"):
         number = Job.objects.get(task="transcription").number
     ids = {"job_id": number, "endpoint": delivery.endpoint.uuid, "delivery": delivery.uuid, "code": "JOB_NOT_FOUND"}
-    ids["token"] = "forged"
+    ids["token"], ids["index"] = "forged", 0
     if "/denoiser/" in path:
         ids["job_id"] = Job.objects.filter(task="denoising").earliest("pk").number
     if "/stem-extraction/" in path:

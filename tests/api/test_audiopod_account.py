@@ -74,6 +74,15 @@ def test_the_sdk_says_what_this_server_does_not_do(rich):
         rich.reader.list_jobs()
 
 
+def test_what_audiopods_documentation_has_beside_its_sdk_says_so_too(nobody):
+    for address in ("transcription/stream", "auth/initiate-registration", "auth/verify-registration"):
+        answer = nobody.get(f"/api/v1/{address}")
+        assert (answer.status_code, answer.json()["error_code"]) == (501, "NOT_OFFERED")
+    for verb in ("forgot", "reset", "change"):
+        answer = nobody.post(f"/api/v1/auth/{verb}-password", {})
+        assert answer.json()["details"] == {"service": "Changing passwords by programs"}
+
+
 @pytest.mark.parametrize("service", OUT_OF_SCOPE)
 def test_all_addresses_of_services_out_of_scope_say_so(nobody, service):
     source = (Path(audiopod.__file__).parent / "services" / f"{service}.py").read_text()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import audiopod
 import httpx
 import pytest
 import soundfile
+from django.utils import timezone
 
 from accounts import ledger
+from audio_engine.hardware import accelerator
 from audio_engine.pipeline import run
 from jobs import files, lifecycle
 from jobs.models import Job, Track
@@ -99,6 +103,22 @@ def test_a_finished_job_has_its_figures_and_its_file(api, finished):
     assert anywhere["job_type"] == "denoising"
     assert anywhere["result"]["noise_reduction_db"] == told["stats"]["noise_reduction_db"]
     assert [file["path"] for file in anywhere["result"]["files"]] == [told["output_path"]]
+
+
+def test_health_tells_whether_work_is_done(api, queued):
+    told = api.get("/api/v1/denoiser/health")
+    assert told.json() == {
+        "status": "healthy",
+        "device": "cpu",
+        "model": "spectral",
+        "cuda_available": accelerator() == "cuda",
+        "problems": [],
+    }
+    Job.objects.filter(pk=queued.pk).update(queued_at=timezone.now() - timedelta(minutes=3))
+    told = api.get("/api/v1/denoiser/health")
+    assert told.json()["status"] == "unhealthy"
+    assert "no worker takes them" in told.json()["problems"][0]
+    conforms(api.get("/api/v1/schema").json(), "/api/v1/denoiser/health", "get", told)
 
 
 def test_a_job_is_canceled_and_run_again(api, queued):

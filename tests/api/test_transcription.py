@@ -201,6 +201,18 @@ def test_jobs_are_listed_bare_and_apart_from_other_tasks(api, transcribed, diari
     assert api.get(f"/api/v1/speaker/jobs/{transcribed.number}").status_code == 404
 
 
+def test_the_recording_that_was_transcribed_can_be_heard(api, bobs, transcribed, recording):
+    address = f"/api/v1/transcription/jobs/{transcribed.number}/audio/0"
+    answer = api.get(address)
+    assert (answer.status_code, answer["Content-Type"]) == (200, "audio/wav")
+    assert answer.getvalue() == recording.read_bytes()
+    assert api.get(address, headers={"Range": "bytes=0-3"}).getvalue() == b"RIFF"
+    for refused in (api.get(f"{address[:-1]}1"), bobs.get(address)):
+        assert refused.status_code == 404
+    lifecycle.delete(transcribed)
+    assert api.get(address).status_code == 404
+
+
 def test_other_peoples_transcriptions_are_nobodys_business(bobs, transcribed):
     for address in ("", "/transcript", "/cancel", "/retry"):
         method = bobs.get if address in ("", "/transcript") else bobs.post

@@ -55,6 +55,12 @@ def test_an_address_without_a_name_gives_one(api, recording):
     assert Media.objects.get().name == "recording"
 
 
+def test_an_address_is_given_by_its_other_name_too(api, recording):
+    told = api.send("post", "audio/upload", {"filename": "talk.wav"}).json()
+    assert put(told["upload_url"].removeprefix("http://testserver"), recording.read_bytes()).status_code == 200
+    assert str(Media.objects.get().uuid) == told["file_id"]
+
+
 def test_an_upload_that_was_refused_can_be_repeated(api, recording, settings):
     _, url = offered(api)
     status, reason = refusal(put(url, b"<html>" * 99))

@@ -137,9 +137,9 @@ DONE = JOB | {
     "result": {name: f"https://soloist.example.org/files/…/{name}.wav" for name in ("speech", "dialogue", "me")},
     "completed_at": "2026-01-15T10:31:12.000Z",
 }
-UPLOAD = _operation(
-    "upload", "Where to send a recording", TimbrUploadBody, 415, 422, request={"application/json": TimbrUpload}
-)
+ADDRESS = {"request": {"application/json": TimbrUpload}}
+UPLOAD = _operation("upload", "Where to send a recording", TimbrUploadBody, 415, 422, **ADDRESS)
+AUDIO_UPLOAD = _operation("audio_upload", "The same by another name", TimbrUploadBody, 415, 422, **ADDRESS)
 PUT = _operation(
     "put",
     "Send a recording there",

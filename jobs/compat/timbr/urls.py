@@ -6,6 +6,7 @@ from . import views
 
 urlpatterns = [
     path("upload", views.Uploads.as_view(), name="timbr-upload"),
+    path("audio/upload", views.AudioUploads.as_view(), name="timbr-audio-upload"),
     path("upload/<str:token>", views.Upload.as_view(), name="timbr-put"),
     path("audio/separate", views.Separate.as_view(), name="timbr-separate"),
     path("audio/enhance", views.Enhance.as_view(), name="timbr-enhance"),

@@ -55,6 +55,14 @@ class Uploads(View):
         return Response({"file_id": new, "upload_url": url, "expires_in": UPLOAD_SECONDS})
 
 
+class AudioUploads(Uploads):
+    """As Timbr's description of `file_id` calls the same."""
+
+    @schema.AUDIO_UPLOAD
+    def post(self, request: Request) -> Response:
+        return super().post(request)
+
+
 class Upload(addresses.PutView, View):
     """Good for one recording, or for subtitles, since an id exists only once."""
 
