@@ -247,7 +247,7 @@ class StemsOptions(JobOptions):
     stems: tuple[str, ...] = ()  # all that the engine tells apart if empty
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stems", tuple(self.stems))  # a list where they come from a job's row
+        object.__setattr__(self, "stems", tuple(dict.fromkeys(self.stems)))  # a list where they come from a job's row
         try:
             engine_for(self.stems, self.engine)
         except EngineError as error:

@@ -121,6 +121,6 @@ def test_stems_whose_model_is_not_here_are_refused_with_how_to_get_it(stems: lis
 
 
 def test_stems_outlive_the_jobs_row():
-    row = json.loads(json.dumps(options.StemsOptions(stems=("vocals", "instrumental")).to_json()))
+    row = json.loads(json.dumps(options.StemsOptions(stems=("vocals", "instrumental", "vocals")).to_json()))
     request = options.stored("stems", row).request("stems", source=Path("in"), output=Path("out"))
     assert (request.stems, request.engine) == (("vocals", "instrumental"), "auto")

@@ -71,7 +71,7 @@ def _place(networks: Networks, device: torch.device) -> None:
         return
     try:
         networks.to(device)
-        networks.estimate(torch.zeros((1, 2, networks.segment)), frozenset(networks.sources))
+        networks.forward(torch.zeros((1, 2, networks.segment)), frozenset(networks.sources))
     except Exception as error:  # a driver that is too old, a GPU without kernels, an operation that MPS lacks
         log.warning("%s cannot be used, so the CPU is: %s", device, error)
         networks.to(torch.device("cpu"))

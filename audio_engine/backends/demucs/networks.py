@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from demucs.apply import BagOfModels
 
 from ..devices import Outputs, WithinMemory
+
+Estimator = Callable[[torch.Tensor], Outputs]
 
 
 class Networks:
@@ -23,8 +27,6 @@ class Networks:
         self.segment = lengths.pop()
         self.sources: tuple[str, ...] = tuple(bag.sources)
         self._bag = bag
-        self._within_memory = WithinMemory(self._forward)
-        self._wanted: frozenset[str] = frozenset()
 
     @property
     def device(self) -> torch.device:
@@ -33,16 +35,14 @@ class Networks:
     def to(self, device: torch.device) -> None:
         self._bag.to(device)
 
-    def estimate(self, segments: torch.Tensor, wanted: frozenset[str]) -> Outputs:
-        """Of `segments`, shape (batch, 2, segment): shape (batch, sources, 2, segment), zeros in what is not wanted.
-
-        Raises EngineError OUT_OF_MEMORY where memory is too small for even one.
+    def estimator(self, wanted: frozenset[str]) -> Estimator:
+        """Takes segments, shape (batch, 2, segment), and gives shape (batch, sources, 2, segment), zeros in what is not
+        `wanted`. Raises EngineError OUT_OF_MEMORY where memory is too small for even one.
         """
-        self._wanted = wanted
-        return self._within_memory(segments)
+        return WithinMemory(lambda segments: self.forward(segments, wanted))
 
     @torch.inference_mode()
-    def _forward(self, segments: torch.Tensor) -> Outputs:
+    def forward(self, segments: torch.Tensor, wanted: frozenset[str]) -> Outputs:
         """Each source as the bag's models weigh it. A model with no say in any that is wanted is not asked."""
         heard = segments.to(self.device)
         mean = torch.zeros((len(heard), len(self.sources), *heard.shape[1:]), device=self.device)
@@ -50,7 +50,7 @@ class Networks:
             counting = [
                 (number, weight)
                 for number, (source, weight) in enumerate(zip(self.sources, weights, strict=True))
-                if weight and source in self._wanted
+                if weight and source in wanted
             ]
             if counting:
                 found = model(heard)

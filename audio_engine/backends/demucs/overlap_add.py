@@ -5,6 +5,7 @@ surroundings, faded into each other by the same triangle. Only segments that are
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import numpy as np
@@ -18,23 +19,42 @@ from .networks import Networks
 OVERLAP = 0.25  # of a segment with the next
 LEAST_DEVIATION = 1e-8  # so that silence stays silence
 
+Piece = tuple[int, int]  # where a segment starts, and of which pair it is
+
 
 def separate(networks: Networks, mix: Mix, wanted: frozenset[str]) -> Iterator[Mapping[str, Samples]]:
     """The `wanted` sources of `mix` in stretches that follow each other, each of shape (frames, 2 * pairs)."""
     size = networks.segment
     stride = int((1 - OVERLAP) * size)
     fading = [FadingSum(len(networks.sources), size, stride) for _ in mix.levels]
-    pieces = ((start, pair) for start in range(0, mix.frames, stride) for pair in range(len(mix.levels)))
-    while batch := list(islice(pieces, networks.batch)):
-        segments = np.stack([_segment(mix, pair, start, size) for start, pair in batch])
-        estimates = networks.estimate(torch.from_numpy(segments), wanted)
+    for batch, estimates in _estimated(networks, mix, wanted, stride):
         for (start, pair), estimate in zip(batch, estimates, strict=True):
             fading[pair].add(_trimmed(estimate, min(size, mix.frames - start)))
             if pair == len(mix.levels) - 1:
                 yield _finished(networks, mix, wanted, [each.take(mix.frames - start) for each in fading])
 
 
-def _segment(mix: Mix, pair: int, start: int, size: int) -> Outputs:
+def _estimated(
+    networks: Networks, mix: Mix, wanted: frozenset[str], stride: int
+) -> Iterator[tuple[list[Piece], Outputs]]:
+    """The pieces in batches with what the networks make of them, who go on to the next while this one is written."""
+    pieces = ((start, pair) for start in range(0, mix.frames, stride) for pair in range(len(mix.levels)))
+    estimate = networks.estimator(wanted)
+
+    def work(batch: list[Piece]) -> Outputs:
+        return estimate(torch.from_numpy(np.stack([_segment(mix, *piece, networks.segment) for piece in batch])))
+
+    with ThreadPoolExecutor(1) as ahead:
+        batch = list(islice(pieces, networks.batch))
+        waiting = ahead.submit(work, batch)
+        while following := list(islice(pieces, networks.batch)):
+            estimates, waiting = waiting.result(), ahead.submit(work, following)
+            yield batch, estimates
+            batch = following
+        yield batch, waiting.result()
+
+
+def _segment(mix: Mix, start: int, pair: int, size: int) -> Outputs:
     """The piece from `start` on of a pair at unit level, shape (2, size), in the middle of what is around it where the
     recording ends before it does; silence beyond the recording's ends.
     """

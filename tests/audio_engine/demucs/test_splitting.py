@@ -176,8 +176,8 @@ class Copies:
     batch, rate, segment = 1, 44_100, 343_980
     sources = tuple(SOURCES["htdemucs"])
 
-    def estimate(self, segments: torch.Tensor, wanted: frozenset[str]) -> Signal:
-        return np.repeat(segments.numpy()[:, None], len(self.sources), axis=1)
+    def estimator(self, wanted: frozenset[str]) -> Callable[[torch.Tensor], Signal]:
+        return lambda segments: np.repeat(segments.numpy()[:, None], len(self.sources), axis=1)
 
 
 def test_memory_does_not_grow_with_the_recording(tmp_path, monkeypatch):
@@ -213,15 +213,15 @@ def test_memory_that_runs_out_makes_batches_smaller(split, song, monkeypatch):
     expected = split(song)
     registry.unload()
     monkeypatch.setattr(loading, "CPU_BATCH", 4)
-    forward, sizes = Networks._forward, []
+    forward, sizes = Networks.forward, []
 
-    def short_of_memory(self: Networks, segments: torch.Tensor) -> Signal:
+    def short_of_memory(self: Networks, segments: torch.Tensor, wanted: frozenset[str]) -> Signal:
         sizes.append(len(segments))
         if len(segments) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return forward(self, segments)
+        return forward(self, segments, wanted)
 
-    monkeypatch.setattr(Networks, "_forward", short_of_memory)
+    monkeypatch.setattr(Networks, "forward", short_of_memory)
     found = split(song, engine="htdemucs")
     assert sizes[:3] == [4, 2, 1]
     assert set(sizes[3:]) == {1}  # once, not with each batch
@@ -232,7 +232,7 @@ def test_too_little_memory_for_one_segment_is_said(song, tmp_path, monkeypatch):
     def no_memory(*_: object) -> Signal:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr(Networks, "_forward", no_memory)
+    monkeypatch.setattr(Networks, "forward", no_memory)
     with pytest.raises(EngineError) as refusal:
         run(StemsRequest(song, tmp_path / "out"))
     assert (refusal.value.code, refusal.value.permanent) == ("OUT_OF_MEMORY", False)
