@@ -14,8 +14,8 @@ from demucs.hf import load_safetensors_model
 from demucs.htdemucs import HTDemucs
 from safetensors import safe_open
 
-from ...errors import EngineError
 from ...models import Model, locate
+from ...models.needs import unusable
 from ..devices import best_device
 from .networks import Networks
 
@@ -39,7 +39,7 @@ def load_networks(model: Model, sources: tuple[str, ...]) -> Networks:
         if networks.sources != sources:
             raise ValueError(f"it tells {networks.sources} apart, not {sources}")
     except Exception as error:  # each library that reads a part of it raises what it likes
-        raise _unusable(model, error) from error
+        raise unusable(model, error) from error
     _place(networks, device)
     return networks
 
@@ -76,13 +76,3 @@ def _place(networks: Networks, device: torch.device) -> None:
         log.warning("%s cannot be used, so the CPU is: %s", device, error)
         networks.to(torch.device("cpu"))
         networks.batch = CPU_BATCH
-
-
-def _unusable(model: Model, error: Exception) -> EngineError:
-    log.error("%s cannot be loaded", model.name, exc_info=error)
-    return EngineError(
-        "ENGINE_UNAVAILABLE",
-        f"The files of {model.name} on this machine cannot be loaded ({type(error).__name__}). Look at them with: "
-        f"python manage.py models check {model.name}. Fetch them anew with: python manage.py models fetch {model.name}",
-        details={"model": model.repository},
-    )

@@ -14,8 +14,9 @@ from ...hardware import accelerator
 from ...models import MODELS, locate
 from ...models.catalogue import needed_by
 from ...models.checking import digest
+from ...models.needs import lacking
 from ...models.offline import go_offline
-from ...models.store import absent, fetchable, refusal
+from ...models.store import absent
 from ...types import Diarization, Progress, SpeakerBounds, Stage
 from ..base import Diarizer, Samples
 
@@ -51,16 +52,7 @@ class PyannoteDiarizer(Diarizer):
         for module, package in (("torch", "torch"), ("pyannote.audio", "pyannote.audio")):
             if not _installed(module):
                 return f"The package {package} is not installed: pip install {package}"
-        for model in absent(needed_by(self.name)):
-            if refused := refusal(model):
-                return f"{refused} Then: python manage.py models fetch {self.name}"
-            if not fetchable():
-                return (
-                    f"The weights of {model.repository} are not on this machine. Accept the conditions at {model.page}"
-                    f", set HF_TOKEN and run: python manage.py models fetch {self.name}. Or copy the folder "
-                    f"{model.name} of another installation's models folder into this one's."
-                )
-        return None
+        return lacking(self.name)
 
     def suits(self) -> bool:
         return self._recommended and accelerator() is not None

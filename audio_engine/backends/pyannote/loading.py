@@ -11,8 +11,8 @@ import yaml
 from pyannote.audio import Pipeline
 from pyannote.audio.core.plda import PLDA
 
-from ...errors import EngineError
 from ...models import MODELS, Model, locate
+from ...models.needs import unusable
 from ..devices import best_device
 from .pipelines import ExactSpeakerDiarization, FastSpeakerDiarization
 
@@ -35,7 +35,7 @@ def load_pipeline(model: Model, *, exact: bool) -> ExactSpeakerDiarization:
     try:
         pipeline: ExactSpeakerDiarization = Pipeline.from_pretrained(configuration(stored.folder, kind))
     except Exception as error:  # each library that reads a part of it raises what it likes
-        raise _unusable(model, error) from error
+        raise unusable(model, error) from error
     _place(pipeline)
     if not exact:
         sizes = CPU_BATCHES if pipeline.device.type == "cpu" else GPU_BATCHES
@@ -80,13 +80,3 @@ def _place(pipeline: ExactSpeakerDiarization) -> None:
             raise
         log.warning("%s cannot be used, so the CPU is: %s", device, error)
         pipeline.to(torch.device("cpu"))
-
-
-def _unusable(model: Model, error: Exception) -> EngineError:
-    log.error("%s cannot be loaded", model.name, exc_info=error)
-    return EngineError(
-        "ENGINE_UNAVAILABLE",
-        f"The files of {model.name} on this machine cannot be loaded ({type(error).__name__}). Look at them with: "
-        f"python manage.py models check {model.name}. Fetch them anew with: python manage.py models fetch {model.name}",
-        details={"model": model.repository},
-    )

@@ -11,8 +11,8 @@ import ctranslate2
 import numpy as np
 from faster_whisper import BatchedInferencePipeline, WhisperModel
 
-from ...errors import EngineError
 from ...models import Model, locate
+from ...models.needs import unusable
 
 log = logging.getLogger(__name__)
 logging.getLogger("faster_whisper").setLevel(logging.WARNING)  # it would tell of each piece
@@ -42,7 +42,7 @@ def load_pipeline(model: Model) -> tuple[BatchedInferencePipeline, int]:
     try:
         return _try(stored.folder, "cpu"), CPU_BATCH
     except Exception as error:  # each library that reads a part of it raises what it likes
-        raise _unusable(model, error) from error
+        raise unusable(model, error) from error
 
 
 def _try(folder: Path, device: str) -> BatchedInferencePipeline:
@@ -67,13 +67,3 @@ def _preload(names: tuple[str, ...]) -> None:
                 ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
             except OSError as error:
                 log.warning("%s cannot be loaded: %s", path, error)
-
-
-def _unusable(model: Model, error: Exception) -> EngineError:
-    log.error("%s cannot be loaded", model.name, exc_info=error)
-    return EngineError(
-        "ENGINE_UNAVAILABLE",
-        f"The files of {model.name} on this machine cannot be loaded ({type(error).__name__}). Look at them with: "
-        f"python manage.py models check {model.name}. Fetch them anew with: python manage.py models fetch {model.name}",
-        details={"model": model.repository},
-    )
