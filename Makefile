@@ -54,9 +54,11 @@ $(BIN)/python:
 	@$(PIP) install --no-deps resemblyzer==0.1.4
 	@touch $@
 
+# What asteroid requires does not go with pyannote.audio 4, and what is used of it needs none of that.
 .venv/.installed-test: .venv/.installed
 	@echo "Installing what the tests need …"
 	@$(PIP) install --editable '.[test]'
+	@$(PIP) install --no-deps asteroid==0.7.0
 	@touch $@
 
 node_modules/.built: package.json .venv/.installed

@@ -74,6 +74,7 @@ def _extract(options: argparse.Namespace) -> None:
         engine=options.engine,
         speakers=SpeakerBounds(options.num_speakers, options.min_speakers, options.max_speakers),
         overlap=getattr(options, "overlap", "separate"),
+        separator=getattr(options, "separator", AUTO),
         clean_background=getattr(options, "clean_background", False),
         compact=getattr(options, "compact", False),
         voice_attributes=options.voice_attributes,
@@ -239,6 +240,7 @@ def _parser() -> argparse.ArgumentParser:
     extracting.add_argument(
         "--overlap", choices=OVERLAP_POLICIES, default="separate", help="tracks where several speak at once"
     )
+    extracting.add_argument("--separator", default=AUTO, metavar="NAME", help="the engine that splits overlaps")
     extracting.add_argument("--clean-background", action="store_true", help="lower noise and music in the tracks")
     extracting.add_argument("--compact", action="store_true", help="leave the silence out of the tracks")
     extracting.set_defaults(task="extraction")

@@ -28,10 +28,10 @@ from .types import (
     TranscriptionRequest,
     TranscriptionResult,
     Turn,
-    Voiceprint,
     VoiceprintRequest,
     VoiceprintResult,
 )
+from .voices import Voiceprint
 
 Value = TypeVar("Value")
 SHORTEST = 0.001  # seconds; a turn without any length is none to those who read RTTM

@@ -9,7 +9,8 @@ import numpy as np
 
 from .decoding import Block, from_float, silence, to_float
 from .exemplars import GRID, RATE, Matrix
-from .separation import Overlap, Separator
+from .overlaps import Overlap
+from .separation import Separator
 from .spectra import Grid, Signal, Spectra
 from .tracks import Gate
 from .types import MediaInfo
@@ -77,7 +78,7 @@ class Masking:
         self.rate = rate
         self._grid = Grid(rate)
         self._separator, self._background = separator, background
-        self._split_up = () if separator is None else tuple(filter(separator.separable, separator.overlaps))
+        self._split_up = () if separator is None else tuple(filter(separator.separable, separator.overlaps.stretches))
         spans = [(round(overlap.start * rate / RATE), round(overlap.stop * rate / RATE)) for overlap in self._split_up]
         self._gate = Gate(np.array(spans, dtype=np.int64).reshape(-1, 2), rate, frames)
         self._limits = 0, max(1, GRID.within(0, round(frames * RATE / rate))[1])
@@ -115,9 +116,9 @@ class Masking:
         weights = self._gate.cut(np.ones((stop - start, 1), dtype=np.float32), start)
         assert weights is not None
         middle = round((overlap.start + overlap.stop) / 2 * self._grid.rate / RATE) - start
-        if speaker not in self._separator.speaking(overlap.start - 1, overlap.start):
+        if speaker not in self._separator.overlaps.speaking(overlap.start - 1, overlap.start):
             weights[: max(0, middle)] = 1
-        if speaker not in self._separator.speaking(overlap.stop, overlap.stop + 1):
+        if speaker not in self._separator.overlaps.speaking(overlap.stop, overlap.stop + 1):
             weights[max(0, middle) :] = 1
         return weights
 

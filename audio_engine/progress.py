@@ -62,9 +62,21 @@ class OverallProgress:
                 learned.add(later)
 
 
-def two_passes(progress: Progress, seconds: float, rendering: float) -> OverallProgress:
-    """Of the steps "decode", "diarize" and "render" over a recording of so many seconds. `rendering` is how many times
-    as long as diarization the last of them probably takes."""
+def two_passes(progress: Progress, seconds: float, rendering: float, separating: float = 0.0) -> OverallProgress:
+    """Of the steps "decode", "diarize", "separate" and "render" over a recording of so many seconds. `rendering` and
+    `separating` are how many times as long as diarization these probably take; a step that takes nothing may be left
+    out."""
     decode = DECODING * seconds
-    expected = {"decode": decode, "diarize": DIARIZING * decode, "render": rendering * DIARIZING * decode}
-    return OverallProgress(progress, expected, {"diarize": ("decode", DIARIZING), "render": ("diarize", rendering)})
+    diarize = DIARIZING * decode
+    expected = {
+        "decode": decode,
+        "diarize": diarize,
+        "separate": separating * diarize,
+        "render": rendering * diarize,
+    }
+    proportions = {
+        "diarize": ("decode", DIARIZING),
+        "separate": ("diarize", separating),
+        "render": ("diarize", rendering),
+    }
+    return OverallProgress(progress, expected, proportions)

@@ -11,7 +11,7 @@ from importlib import import_module
 
 from .backends.base import Backend
 from .errors import EngineError
-from .types import Task
+from .types import Work
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +23,8 @@ ENGINES: dict[str, str] = {
     "pyannote-exact": "audio_engine.backends.pyannote:exact",
     "pyannote-3.1": "audio_engine.backends.pyannote:version_3_1",
     "embedded": "audio_engine.backends.embedded:EmbeddedDiarizer",
+    "pixit": "audio_engine.backends.pixit:PixitSeparator",
+    "exemplars": "audio_engine.backends.exemplars:ExemplarSeparation",
     "whisper-large-v3-turbo": "audio_engine.backends.whisper:large_v3_turbo",
     "whisper-large-v3": "audio_engine.backends.whisper:large_v3",
     "whisper-small": "audio_engine.backends.whisper:small",
@@ -34,10 +36,10 @@ ENGINES: dict[str, str] = {
 }
 
 _loaded: list[Backend] = []
-_prepared: set[tuple[str, Task | None]] = set()
+_prepared: set[tuple[str, Work | None]] = set()
 
 
-def resolve(name: str = AUTO, task: Task | None = None) -> Backend:
+def resolve(name: str = AUTO, task: Work | None = None) -> Backend:
     """The backend `name` for a task, whichever it does if None, not yet loaded.
 
     Raises EngineError INVALID_OPTION or ENGINE_UNAVAILABLE.
@@ -62,7 +64,7 @@ def resolve(name: str = AUTO, task: Task | None = None) -> Backend:
     return backend
 
 
-def prepare(name: str = AUTO, task: Task | None = None) -> None:
+def prepare(name: str = AUTO, task: Work | None = None) -> None:
     """Have here what the backend `name` needs, by the network if need be: for the process that may use it, before one
     that may not loads the backend.
 
@@ -80,7 +82,7 @@ def prepare(name: str = AUTO, task: Task | None = None) -> None:
         log.warning("%s", error.message)
 
 
-def load(name: str = AUTO, task: Task | None = None) -> Backend:
+def load(name: str = AUTO, task: Work | None = None) -> Backend:
     """The backend `name` for a task, loaded once for each process. Raises what `resolve` and `Backend.load` raise."""
     backend = resolve(name, task)
     if backend not in _loaded:
@@ -100,7 +102,7 @@ def unload() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def engines_for(task: Task | None) -> list[str]:
+def engines_for(task: Work | None) -> list[str]:
     """The names of the engines that do a task, of all if None, the one that `auto` likes best first."""
     return [name for name, path in ENGINES.items() if task is None or task in _instance(path).tasks]
 
@@ -110,12 +112,12 @@ def backend(name: str) -> Backend:
     return _instance(ENGINES[name])
 
 
-def available(task: Task | None = None) -> dict[str, str | None]:
+def available(task: Work | None = None) -> dict[str, str | None]:
     """Each engine that does a task, any if None, and what keeps it from running here, None where nothing does."""
     return {name: _instance(ENGINES[name]).missing() for name in engines_for(task)}
 
 
-def _first_available(names: list[str], task: Task | None) -> Backend:
+def _first_available(names: list[str], task: Work | None) -> Backend:
     lacking = {name: _instance(ENGINES[name]).missing() for name in names}
     for name, missing in lacking.items():
         if missing is None and (backend := _instance(ENGINES[name])).suits():

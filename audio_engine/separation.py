@@ -1,201 +1,51 @@
-"""Splitting what two or more people say at once by what each of them sounds like alone; see `exemplars` for the method.
-
-A pair of speakers is separated only where that works for the two: before it is used it is tried on a mixture of their
-own solo speech, kept out of the exemplars for that, where the right answer is known. Other overlaps stay a plain copy.
-"""
+"""What splits the overlaps of a recording between its speakers, however it does that."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import combinations
+from abc import ABC, abstractmethod
 
 import numpy as np
 
-from .backends.base import Samples
-from .exemplars import (
-    GRID,
-    PIECE,
-    RATE,
-    Activity,
-    Exemplars,
-    Frames,
-    Matrix,
-    Memory,
-    magnitudes_at,
-    magnitudes_of,
-    pieces,
-    samples_of,
-    shares,
-    spread,
-)
-from .parallel import MOST_WORKERS, ordered
+from .exemplars import RATE, Activity, Matrix
+from .overlaps import Overlap, Overlaps
 from .spectra import Signal
-from .tracks import Spans, subtract, union
-from .types import OverlapSpan, Turn
+from .types import OverlapSpan
 
-EXEMPLARS = 300  # of a speaker
-FEWEST_EXEMPLARS = 40  # about a second of solo speech; less says too little about a voice
-ITERATIONS = 40
-PENALTY = 0.03
 MASK_FLOOR = 0.05  # of the mixture that all who may speak keep: a word that is wrongly taken away stays audible
-CONTEXT = 2  # frames around a stretch that are solved with it
-REACH = 2 * GRID.hop  # samples on either side of a frame's centre
-TRIAL_FRAMES = 160  # about four seconds
-SHORTEST_TRIAL = 10
-LEAST_GAIN_DB = 0.0  # SI-SDR that separation must win in the trial
-
-HeldOut = tuple[Exemplars, Signal]
 
 
-@dataclass(frozen=True)
-class Overlap:
-    """A stretch with two or more speakers: its samples at 16 kHz and all who take part somewhere in it."""
+class Separator(ABC):
+    """Masks for the overlaps of one recording. They may be asked for on several threads at once."""
 
-    start: int
-    stop: int
-    speakers: tuple[int, ...]
+    models: tuple[str, ...] = ()  # "name version" of each that took part
 
+    def __init__(self, overlaps: Overlaps) -> None:
+        self.overlaps = overlaps
 
-class Separator:
-    """Masks for the overlaps of a recording, `pcm` (samples,) float32 at 16 kHz mono, by who spoke when."""
-
-    def __init__(self, pcm: Samples, turns: Sequence[Turn]) -> None:
-        self._pcm = pcm
-        self._speakers = sorted({turn.speaker for turn in turns})
-        self._spans = {speaker: _spans(turns, speaker, len(pcm)) for speaker in self._speakers}
-        self._voices: Memory[Exemplars] = Memory()
-        self._held_out: Memory[HeldOut | None] = Memory()
-        self._solved: Memory[tuple[Matrix, int]] = Memory(most=MOST_WORKERS)
-
-    @cached_property
-    def overlaps(self) -> tuple[Overlap, ...]:
-        """In ascending order and further apart than a frame is long."""
-        edges = np.unique(np.concatenate([np.zeros(0, np.int64), *(spans.ravel() for spans in self._spans.values())]))
-        between = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
-        shared = (span for span in between if len(self.speaking(*span)) > 1)
-        stretches = union(shared, bridge=GRID.size).tolist()
-        return tuple(Overlap(start, stop, self.speaking(start, stop)) for start, stop in stretches)
-
-    def speaking(self, start: int, stop: int) -> tuple[int, ...]:
-        """Who speaks somewhere in the samples `start` to `stop`."""
-        return tuple(speaker for speaker, spans in self._spans.items() if _touches(spans, start, stop))
-
-    @cached_property
-    def _solo(self) -> dict[int, Frames]:
-        """The frames that hold nothing but the speaker."""
-        result = {}
-        for speaker, spans in self._spans.items():
-            others = union(span for other in self._speakers if other != speaker for span in self._spans[other].tolist())
-            runs = [np.arange(*GRID.within(start, stop)) for start, stop in subtract(spans, others).tolist()]
-            result[speaker] = np.concatenate([np.zeros(0, np.int64), *runs])
-        return result
-
-    def _learn_voice(self, speaker: int) -> Exemplars:
-        return self._learn(self._solo[speaker])
-
-    def _learn(self, frames: Frames) -> Exemplars:
-        return Exemplars.of(magnitudes_at(self._pcm, spread(frames, 2 * EXEMPLARS)), EXEMPLARS)
-
+    @abstractmethod
     def separable(self, overlap: Overlap) -> bool:
-        """Whether all pairs in it are known well enough and different enough to be told apart."""
-        return all(self._gains[pair] >= LEAST_GAIN_DB for pair in combinations(overlap.speakers, 2))
+        """Whether it can be told in this overlap what is whose. Else it stays a copy on each speaker's track."""
 
-    @cached_property
-    def _gains(self) -> dict[tuple[int, int], float]:
-        """What the trial of each pair that speaks at once has won."""
-        pairs = sorted({pair for overlap in self.overlaps for pair in combinations(overlap.speakers, 2)})
-        return dict(zip(pairs, ordered(lambda pair: self._trial(*pair), pairs), strict=True))
+    @abstractmethod
+    def masks(self, overlap: Overlap, first: int, last: int) -> dict[int, Matrix]:
+        """Each speaker's part of the frames `first` to `last` of `exemplars.GRID`, shape (bins, frames), one in sum.
+
+        All these frames reach into the overlap, which is separable.
+        """
 
     def spans(self) -> tuple[OverlapSpan, ...]:
         """All overlaps and whether they are separated, in seconds."""
-        return tuple(OverlapSpan(o.start / RATE, o.stop / RATE, o.speakers, self.separable(o)) for o in self.overlaps)
-
-    def _trial(self, first: int, second: int) -> float:
-        """SI-SDR in dB, mean of the two, that separation adds on a mixture of solo speech at equal levels."""
-        one, other = (self._held_out.recall(self._hold_out, speaker) for speaker in (first, second))
-        if one is None or other is None:
-            return -np.inf
-        return _trial_gain((one[0], other[0]), (one[1], other[1]))
-
-    def _hold_out(self, speaker: int) -> HeldOut | None:
-        """Some solo speech, and exemplars from the rest of it; None where there is too little."""
-        frames = self._solo[speaker]
-        if len(frames) < FEWEST_EXEMPLARS:
-            return None
-        first, last = _longest_run(frames, min(TRIAL_FRAMES, len(frames) // 3))
-        rest = self._learn(frames[(frames < first - 3) | (frames >= last + 3)])
-        if last - first < SHORTEST_TRIAL or len(rest) < FEWEST_EXEMPLARS // 2:
-            return None
-        return rest, samples_of(self._pcm, first, last)
-
-    def masks(self, overlap: Overlap, first: int, last: int) -> dict[int, Matrix]:
-        """Each speaker's part of the frames `first` to `last`, shape (bins, frames), one in sum. All these frames reach
-        into the overlap."""
-        solved = [
-            (self._solved.recall(self._solve, overlap, piece), start, stop)
-            for piece, start, stop in pieces(first, last)
-        ]
-        joined = [masks[:, :, start - offset : stop - offset] for (masks, offset), start, stop in solved]
-        return dict(zip(overlap.speakers, np.concatenate(joined, axis=2), strict=True))
-
-    def _solve(self, overlap: Overlap, piece: int) -> tuple[Matrix, int]:
-        """Masks (speakers, bins, frames) of the overlap's frames in the piece, and the number of the first of them."""
-        first, last = GRID.touching(overlap.start, overlap.stop)
-        first, last = max(first, piece * PIECE), min(last, (piece + 1) * PIECE)
-        active = self._active(overlap.speakers, first - CONTEXT, last + CONTEXT)
-        present = np.flatnonzero(active.any(axis=1))
-        voices = [self._voices.recall(self._learn_voice, overlap.speakers[index]) for index in present.tolist()]
-        magnitudes = magnitudes_of(self._pcm, first - CONTEXT, last + CONTEXT)
-        masks = np.zeros((len(active), *magnitudes.shape), dtype=np.float32)
-        masks[present] = shares(magnitudes, voices, active[present], PENALTY, ITERATIONS)
-        floor = active[:, None] * np.float32(MASK_FLOOR)
-        masks = floor + (1 - floor.sum(axis=0)) * masks
-        return masks[:, :, CONTEXT:-CONTEXT], first
-
-    def _active(self, speakers: tuple[int, ...], first: int, last: int) -> Activity:
-        """Who may be heard in each frame, shape (speakers, frames); all where nobody has a turn."""
-        centres = np.arange(first, last) * GRID.hop
-        rows = [
-            [_touches(self._spans[speaker], c - REACH + 1, c + REACH) for c in centres.tolist()] for speaker in speakers
-        ]
-        active = np.array(rows)
-        active |= ~active.any(axis=0)
-        return active
+        stretches = self.overlaps.stretches
+        return tuple(OverlapSpan(o.start / RATE, o.stop / RATE, o.speakers, self.separable(o)) for o in stretches)
 
 
-def _spans(turns: Sequence[Turn], speaker: int, samples: int) -> Spans:
-    bounds = ((round(turn.start * RATE), round(turn.end * RATE)) for turn in turns if turn.speaker == speaker)
-    return union((max(0, start), min(samples, stop)) for start, stop in bounds)
-
-
-def _touches(spans: Spans, start: int, stop: int) -> bool:
-    following = int(np.searchsorted(spans[:, 1], start, side="right"))
-    return following < len(spans) and bool(spans[following, 0] < stop)
-
-
-def _longest_run(frames: Frames, most: int) -> tuple[int, int]:
-    """First and one past the last of the longest run of consecutive frames, cut to `most` frames at its middle."""
-    runs = np.split(frames, np.flatnonzero(np.diff(frames) != 1) + 1)
-    longest = max(runs, key=len)
-    skipped = max(0, len(longest) - most) // 2
-    first = int(longest[skipped])
-    return first, first + min(most, len(longest))
-
-
-def _trial_gain(voices: Sequence[Exemplars], heard: Sequence[Signal]) -> float:
-    length = min(len(signal) for signal in heard)
-    signals = [signal[:length] / (np.sqrt(np.mean(signal[:length] ** 2)) + 1e-9) for signal in heard]
-    mixture = GRID.analyse(np.sum(signals, axis=0))
-    magnitudes = np.ascontiguousarray(np.abs(mixture).T)
-    masks = shares(magnitudes, voices, np.ones((2, magnitudes.shape[1]), bool), PENALTY, ITERATIONS)
-    inner = slice(REACH, -REACH)  # where all frames are there
-    parts = [GRID.synthesise(mixture * mask.T)[inner] for mask in masks]
-    truths = [signal[inner] for signal in signals]
-    whole = np.sum(truths, axis=0)
-    gains = [si_sdr(part, truth) - si_sdr(whole, truth) for part, truth in zip(parts, truths, strict=True)]
-    return float(np.mean(gains))
+def with_floor(masks: Matrix, active: Activity) -> Matrix:
+    """`masks`, shape (speakers, bins, frames) and one in sum, so that no speaker falls below `MASK_FLOOR` where they
+    are `active`, shape (speakers, frames).
+    """
+    floor = active[:, None] * np.float32(MASK_FLOOR)
+    floored: Matrix = floor + (1 - floor.sum(axis=0)) * masks
+    return floored
 
 
 def si_sdr(estimate: Signal, truth: Signal) -> float:

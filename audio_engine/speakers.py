@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import cast
 
 from . import registry
-from .backends.base import Diarizer, Samples
+from .backends.base import Diarizer, Samples, SpeechSeparator
 from .background import BackgroundMask
 from .downmix import decode_mono
 from .formats import rttm, write_confidence
 from .identification import identify
 from .masking import Masking
+from .overlaps import Overlaps
 from .progress import OverallProgress, two_passes
 from .rendering import Rendering, render
 from .separation import Separator
@@ -45,23 +46,22 @@ def find(request: SpeakerRequest, media: MediaInfo, scratch: Path, progress: Pro
     pcm, media, warnings = decode_mono(request, media, scratch / "mono.f32", overall.step("decode"))
     engine = cast(Diarizer, registry.load(request.engine, request.task))
     found = diarize(engine, request.speakers, pcm, media, scratch, overall.step("diarize"))
-    separator, background = _masks(request, found, pcm)
+    separated_by, separator = _separator(request, found, pcm, scratch, overall.step("separate"))
+    background = BackgroundMask(pcm, found.turns) if _cleans(request) else None
     if background and not background.knows_background:
         warnings = (*warnings, NO_PAUSES)
     masking = Masking(media, separator, background)
     rendering = render(request, media, found, masking, scratch, overall.step("render"))
     result = _result(request, engine.name, media, found, rendering)
-    overlaps = separator.spans() if separator else ()
-    attributes = voice_attributes(pcm, found) if request.voice_attributes else ()
-    files = (*rendering.files, *texts(request, found, scratch))
-    warnings = (*warnings, *result.warnings)
     return replace(
         result,
-        files=files,
-        overlaps=overlaps,
-        warnings=warnings,
+        models=(*result.models, *(separator.models if separator else ())),
+        files=(*rendering.files, *texts(request, found, scratch)),
+        overlaps=separator.spans() if separator else (),
+        separator=separated_by,
+        warnings=(*warnings, *result.warnings),
         identifications=_identified(request, found),
-        voice_attributes=attributes,
+        voice_attributes=voice_attributes(pcm, found) if request.voice_attributes else (),
     )
 
 
@@ -73,10 +73,13 @@ def _identified(request: SpeakerRequest, found: Diarization) -> tuple[Identifica
 
 
 def _overall_progress(request: SpeakerRequest, media: MediaInfo, progress: Progress) -> OverallProgress:
-    tracks = request.task == "extraction"
-    separate, clean = tracks and request.overlap == "separate", tracks and request.clean_background
-    rendering = RENDERING + SEPARATING * separate + CLEANING * clean
-    return two_passes(progress, media.seconds, rendering)
+    rendering = RENDERING + SEPARATING * request.separates + CLEANING * _cleans(request)
+    separator = cast(SpeechSeparator, registry.resolve(request.separator, "separation")) if request.separates else None
+    return two_passes(progress, media.seconds, rendering, separator.ahead if separator else 0.0)
+
+
+def _cleans(request: SpeakerRequest) -> bool:
+    return request.task == "extraction" and request.clean_background
 
 
 def diarize(
@@ -93,11 +96,15 @@ def _within(turns: tuple[Turn, ...], media: MediaInfo) -> tuple[Turn, ...]:
     return tuple(turn for turn in cut if turn.duration > 0)
 
 
-def _masks(request: SpeakerRequest, found: Diarization, pcm: Samples) -> tuple[Separator | None, BackgroundMask | None]:
-    tracks = request.task == "extraction"
-    separator = Separator(pcm, found.turns) if tracks and request.overlap == "separate" else None
-    background = BackgroundMask(pcm, found.turns) if tracks and request.clean_background else None
-    return separator, background
+def _separator(
+    request: SpeakerRequest, found: Diarization, pcm: Samples, scratch: Path, progress: Progress
+) -> tuple[str, Separator | None]:
+    """What splits the overlaps, and the name of its engine; an engine is loaded only where there are some."""
+    overlaps = Overlaps(found.turns, len(pcm))
+    if not request.separates or not overlaps.stretches:
+        return "", None
+    engine = cast(SpeechSeparator, registry.load(request.separator, "separation"))
+    return engine.name, engine.separator(pcm, overlaps, scratch, progress)
 
 
 def _result(

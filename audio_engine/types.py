@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from .voices import VoiceAttributes
+from .voices import VoiceAttributes, Voiceprint
 
 Task = Literal[
     "extraction", "diarization", "identification", "voiceprint", "transcription", "dialogue", "denoising", "stems"
 ]
+Part = Literal["separation"]  # of a task: what engines of its own do, here the splitting of overlapped speech
+Work = Task | Part
 OverlapPolicy = Literal["separate", "keep", "mute"]  # what a track holds where several people speak at once
 Stage = Literal[
     "decode",
@@ -20,6 +22,7 @@ Stage = Literal[
     "clustering",
     "resegmentation",
     "transcription",
+    "overlaps",
     "tracks",
     "denoising",
     "levelling",
@@ -41,17 +44,6 @@ CONFIDENCE_SECONDS = 0.02  # a frame of `Diarization.confidence`
 
 Progress = Callable[[Stage, float], None]
 """Called with a stage and the fraction of the whole work done, 0 to 1, never falling. May raise `Canceled`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Voiceprint:
-    """A voice as a unit vector. Comparable, by cosine, only with those of the same `model`, a "name version".
-
-    It tells people apart, so it is biometric data: nobody gets one who did not ask for it.
-    """
-
-    model: str
-    vector: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +79,8 @@ class Request:
     engine: str = "auto"
     limits: MediaLimits = MediaLimits()
 
-    def engines(self) -> tuple[tuple[str, Task], ...]:
-        """The engines that will work on it, each with the task that it does for it."""
+    def engines(self) -> tuple[tuple[str, Work], ...]:
+        """The engines that will work on it, each with the task or part of one that it does for it."""
         return ((self.engine, self.task),)
 
 
@@ -99,10 +91,20 @@ class SpeakerRequest(Request):
     task: Literal["extraction", "diarization", "identification", "transcription"] = "extraction"
     speakers: SpeakerBounds = SpeakerBounds()
     overlap: OverlapPolicy = "separate"
+    separator: str = "auto"  # the engine that splits overlaps, where they are to be split
     clean_background: bool = False  # lower noise and music in the tracks
     compact: bool = False
     voiceprints: bool = False  # in the result, where the engine makes them
     voice_attributes: bool = False  # in the result
+
+    @property
+    def separates(self) -> bool:
+        """Whether overlaps are to be split between tracks."""
+        return self.task == "extraction" and self.overlap == "separate"
+
+    def engines(self) -> tuple[tuple[str, Work], ...]:
+        splitting: tuple[tuple[str, Work], ...] = ((self.separator, "separation"),) if self.separates else ()
+        return ((self.engine, self.task), *splitting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,8 @@ class TranscriptionRequest(SpeakerRequest):
     labelled: bool = True  # whether text and captions say who speaks
     subtitles: str = ""  # the text of a SubRip file, to whose lines speakers are given instead of recognising words
 
-    def engines(self) -> tuple[tuple[str, Task], ...]:
-        recogniser: tuple[tuple[str, Task], ...] = () if self.subtitles else ((self.engine, self.task),)
+    def engines(self) -> tuple[tuple[str, Work], ...]:
+        recogniser: tuple[tuple[str, Work], ...] = () if self.subtitles else ((self.engine, self.task),)
         return ((self.diarizer, "diarization"), *recogniser)
 
 
@@ -299,6 +301,7 @@ class SpeakerResult(Result):
     voiceprints: tuple[Voiceprint | None, ...] = ()  # by speaker, where the request asked for them
     voice_attributes: tuple[VoiceAttributes, ...] = ()  # the same
     identifications: tuple[Identification, ...] = ()  # by speaker, of an identification
+    separator: str = ""  # the engine that split the overlaps; empty where there were none to split
 
 
 @dataclass(frozen=True, slots=True)

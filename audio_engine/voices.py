@@ -1,4 +1,4 @@
-"""What crosses the engine's border about how a voice sounds; `voice_attributes` finds it."""
+"""What crosses the engine's border about how a voice sounds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ from typing import Literal, get_args
 Gender = Literal["female", "male", "unknown"]
 
 GENDERS: tuple[Gender, ...] = get_args(Gender)
+
+
+@dataclass(frozen=True, slots=True)
+class Voiceprint:
+    """A voice as a unit vector. Comparable, by cosine, only with those of the same `model`, a "name version".
+
+    It tells people apart, so it is biometric data: nobody gets one who did not ask for it.
+    """
+
+    model: str
+    vector: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ from audio_engine.backends.base import Samples
 from audio_engine.formats import parse_rttm
 from audio_engine.identification import confidence, identify
 from audio_engine.progress import ignore_progress
-from audio_engine.types import Diarization, SpeakerBounds, Turn, Voiceprint
+from audio_engine.types import Diarization, SpeakerBounds, Turn
+from audio_engine.voices import Voiceprint
 
 RATE = 16_000
 STEP = 0.01  # seconds

@@ -13,9 +13,10 @@ import soxr
 
 from audio_engine.background import BackgroundMask
 from audio_engine.decoding import Decoder, to_float
+from audio_engine.exemplar_separation import ExemplarSeparator
 from audio_engine.exemplars import RATE
 from audio_engine.masking import Masking, with_surroundings
-from audio_engine.separation import Separator
+from audio_engine.overlaps import Overlaps
 from audio_engine.types import MediaInfo, MediaLimits, Turn
 
 Signal = npt.NDArray[np.float32]
@@ -68,7 +69,8 @@ def tracks(recording: Signal, rate: int, turns: Sequence[Turn], *, separate: boo
     """The recording as each speaker's track has it, shape (speakers, samples), before silence is cut."""
     pcm = soxr.resample(recording, rate, RATE) if rate != RATE else recording
     speakers = max(turn.speaker for turn in turns) + 1
-    separator, background = Separator(pcm, turns) if separate else None, BackgroundMask(pcm, turns) if clean else None
+    separator = ExemplarSeparator(pcm, Overlaps(turns, len(pcm))) if separate else None
+    background = BackgroundMask(pcm, turns) if clean else None
     media = MediaInfo("wav", "pcm_f32le", rate, 1, 32, True, len(recording) / rate)
     masking = Masking(media, separator, background)
     blocks = (recording[start : start + rate, None] for start in range(0, len(recording), rate))

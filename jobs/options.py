@@ -30,9 +30,9 @@ from audio_engine.types import (
     SpeakerBounds,
     SpeakerRequest,
     TranscriptionRequest,
-    Voiceprint,
     VoiceprintRequest,
 )
+from audio_engine.voices import Voiceprint
 
 from .errors import JobError
 
@@ -90,6 +90,7 @@ class CountedOptions(JobOptions):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeakerOptions(CountedOptions):
     overlap: OverlapPolicy = "separate"
+    separator: str = AUTO  # the engine that splits overlaps
     clean_background: bool = False
     compact: bool = False
     voiceprints: bool = False
@@ -99,12 +100,17 @@ class SpeakerOptions(CountedOptions):
         if self.overlap not in OVERLAP_POLICIES:
             raise _invalid("overlap", f"must be one of {', '.join(OVERLAP_POLICIES)}")
 
+    def engines(self, task: str) -> dict[str, tuple[str, str]]:
+        splitting = {"separator": (self.separator, "separation")} if task == "extraction" else {}
+        return {"engine": (self.engine, task), **splitting}
+
     def request(self, task: str, **common: Any) -> SpeakerRequest:
         return SpeakerRequest(
             task=task,  # type: ignore[arg-type]
             engine=self.engine,
             speakers=self.bounds,
             overlap=self.overlap,
+            separator=self.separator,
             clean_background=self.clean_background,
             compact=self.compact,
             voiceprints=self.voiceprints,

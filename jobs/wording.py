@@ -24,13 +24,14 @@ STAGE_WORDS: dict[str, str] = {
     "clustering": "Finding who speaks",
     "resegmentation": "Placing the changes of speaker",
     "transcription": "Writing down the words",
+    "overlaps": "Splitting what several say at once",
     "tracks": "Writing the tracks",
     "denoising": "Taking the noise away",
     "levelling": "Measuring and writing",
     "separation": "Taking the music apart",
 }
 STAGES_OF: dict[str, tuple[str, ...]] = {
-    "extraction": ("decode", "activity", "embedding", "clustering", "resegmentation", "tracks"),
+    "extraction": ("decode", "activity", "embedding", "clustering", "resegmentation", "overlaps", "tracks"),
     "diarization": ("decode", "activity", "embedding", "clustering", "resegmentation"),
     "identification": ("decode", "activity", "embedding", "clustering", "resegmentation"),
     "voiceprint": ("decode", "activity", "embedding"),
@@ -53,6 +54,8 @@ def steps(job: Job) -> list[tuple[str, str]]:
     stages = STAGES_OF[job.task]
     if job.options.get("quality") == "ultra":  # which listens for the pauses first
         stages = (*STAGES_OF["diarization"], *stages)
+    if job.options.get("overlap", "separate") != "separate":
+        stages = tuple(stage for stage in stages if stage != "overlaps")
     if job.source_url:
         stages = ("download", *stages)
     return [(stage, STAGE_WORDS[stage]) for stage in stages]

@@ -12,19 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..transcription.transcript import Heard, Span
-from ..types import (
-    SPEAKER_TASKS,
-    Diarization,
-    MediaInfo,
-    Progress,
-    Quality,
-    SpeakerBounds,
-    Task,
-    Voiceprint,
-)
+from ..types import SPEAKER_TASKS, Diarization, MediaInfo, Progress, Quality, SpeakerBounds, Work
+from ..voices import Voiceprint
 
 if TYPE_CHECKING:
     from ..mixing import Mix
+    from ..overlaps import Overlaps
+    from ..separation import Separator
     from ..suppression import Suppressor
 
 Samples = npt.NDArray[np.float32]
@@ -38,7 +32,7 @@ class Backend(Protocol):
     """
 
     name: str
-    tasks: ClassVar[tuple[Task, ...]]  # for which requests may name it and `auto` may take it
+    tasks: ClassVar[tuple[Work, ...]]  # for which requests may name it and `auto` may take it
 
     @abstractmethod
     def missing(self) -> str | None:
@@ -64,7 +58,7 @@ class Backend(Protocol):
 class Diarizer(Backend, Protocol):
     """Tells who spoke when."""
 
-    tasks: ClassVar[tuple[Task, ...]] = (*SPEAKER_TASKS, "identification", "voiceprint", "dialogue")
+    tasks: ClassVar[tuple[Work, ...]] = (*SPEAKER_TASKS, "identification", "voiceprint", "dialogue")
 
     @abstractmethod
     def diarize(self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress) -> Diarization:
@@ -75,10 +69,26 @@ class Diarizer(Backend, Protocol):
         """
 
 
+class SpeechSeparator(Backend, Protocol):
+    """Splits what several people say at once."""
+
+    tasks: ClassVar[tuple[Work, ...]] = ("separation",)
+    ahead: ClassVar[float] = 0.0  # times as long as diarization that it probably works before it can give masks
+
+    @abstractmethod
+    def separator(self, pcm: Samples, overlaps: Overlaps, scratch: Path, progress: Progress) -> Separator:
+        """What gives masks for the `overlaps` of `pcm`: shape (samples,), float32, 16 kHz mono, usually memory-mapped.
+
+        Who speaks when is settled: it only tells what is whose. What it leaves in `scratch` is kept until all masks
+        have been asked for. Reports the stage `overlaps`, with fractions of its own work from 0 to 1. Raises
+        EngineError.
+        """
+
+
 class Transcriber(Backend, Protocol):
     """Hears words."""
 
-    tasks: ClassVar[tuple[Task, ...]] = ("transcription",)
+    tasks: ClassVar[tuple[Work, ...]] = ("transcription",)
     window_seconds: ClassVar[float] = 30.0  # the longest stretch that it hears at once
 
     @abstractmethod
@@ -102,7 +112,7 @@ def voiceprint(model: str, embedding: npt.NDArray[np.floating[Any]]) -> Voicepri
 class Denoiser(Backend, Protocol):
     """Takes noise out of a recording."""
 
-    tasks: ClassVar[tuple[Task, ...]] = ("denoising",)
+    tasks: ClassVar[tuple[Work, ...]] = ("denoising",)
 
     @abstractmethod
     def suppressor(self, media: MediaInfo, quality: Quality, strength: float) -> Suppressor:
@@ -112,7 +122,7 @@ class Denoiser(Backend, Protocol):
 class Splitter(Backend, Protocol):
     """Takes music apart."""
 
-    tasks: ClassVar[tuple[Task, ...]] = ("stems",)
+    tasks: ClassVar[tuple[Work, ...]] = ("stems",)
     sources: tuple[str, ...]  # of `music.SOURCES`, those that it tells apart
 
     @property

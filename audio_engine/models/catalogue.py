@@ -83,6 +83,23 @@ MODELS: dict[str, Model] = {
             engines=("pyannote-3.1",),
             embedding="pytorch_model.bin",
         ),
+        Model(
+            name="separation-ami-1.0",
+            repository="pyannote/separation-ami-1.0",
+            licence="MIT",
+            gated=True,
+            files=("pytorch_model.bin",),
+            engines=("pixit",),
+            megabytes=1277,  # 319 million parameters of 4 bytes
+        ),
+        Model(  # only its shape: the fine-tuned weights are in the one before
+            name="wavlm-large",
+            repository="microsoft/wavlm-large",
+            licence="CC-BY-SA-3.0",
+            gated=False,
+            files=("config.json",),
+            engines=("pixit",),
+        ),
         _whisper("large-v3-turbo", "mobiuslabsgmbh/faster-whisper-large-v3-turbo", WHISPER_V3_FILES, 1622),
         _whisper("large-v3", "Systran/faster-whisper-large-v3", WHISPER_V3_FILES, 3094),
         _whisper("small", "Systran/faster-whisper-small", WHISPER_FILES, 486),

@@ -54,6 +54,7 @@ def _speakers(job: Job, tracks: list[Track], links: Links) -> Body:
         "recording": found["recording"],
         "overlap": found["overlap"],
         "overlaps": [_overlap(job, overlap) for overlap in found.get("overlaps", [])],
+        "separator": found.get("separator", ""),
     } | _compact_maps(job, found)
 
 

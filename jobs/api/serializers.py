@@ -65,6 +65,11 @@ class ExtractSerializer(DiarizeSerializer):
         help_text="Where several speak at once: `separate` (the default) gives each track its speaker's part, `keep` "
         "leaves all on each of their tracks, `mute` on none.",
     )
+    separator = serializers.CharField(
+        required=False,
+        max_length=40,
+        help_text="The engine that splits what several say at once; `auto` (the default) takes the best.",
+    )
     clean_background = serializers.BooleanField(required=False, help_text="Lower noise and music in the tracks.")
     compact = serializers.BooleanField(required=False, help_text="Leave the silence out of the tracks.")
 

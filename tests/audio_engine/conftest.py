@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from audio_engine import registry
+from tests.audio_engine import scripted as scripted_engines
 
 WHISPER = "whisper-large-v3-turbo"
 EVAL = Path(os.environ.get("SOLOIST_EVAL", Path(__file__).parents[3] / "shared" / "eval"))
@@ -17,8 +18,8 @@ EVAL = Path(os.environ.get("SOLOIST_EVAL", Path(__file__).parents[3] / "shared" 
 
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of an engine whose answer is known, the only one there is."""
-    monkeypatch.setattr(registry, "ENGINES", {"scripted": "tests.audio_engine.scripted:ScriptedDiarizer"})
+    """The name of an engine whose answer is known, the only one there is that tells speakers."""
+    monkeypatch.setattr(registry, "ENGINES", {"scripted": scripted_engines.PATH, **scripted_engines.SPLITTING})
     return "scripted"
 
 

@@ -10,9 +10,11 @@ import numpy as np
 
 from audio_engine.backends.base import Diarizer, Samples
 from audio_engine.errors import EngineError
-from audio_engine.types import Diarization, Progress, SpeakerBounds, Turn, Voiceprint
+from audio_engine.types import Diarization, Progress, SpeakerBounds, Turn
+from audio_engine.voices import Voiceprint
 
 PATH = "tests.audio_engine.scripted:ScriptedDiarizer"
+SPLITTING = {"exemplars": "audio_engine.backends.exemplars:ExemplarSeparation"}  # which extraction needs, too
 VOICEPRINTS = (Voiceprint("scripted 1", (0.6, 0.8)), None)
 
 

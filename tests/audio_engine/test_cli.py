@@ -13,6 +13,7 @@ import soundfile
 
 from audio_engine.__main__ import main
 from audio_engine.formats import parse_rttm
+from tests.audio_engine.scripted import SPLITTING
 
 from .voices import LOW
 
@@ -98,7 +99,8 @@ def test_an_error_is_one_line_or_one_object(tmp_path: Path, capsys: pytest.Captu
 def test_a_defect_is_told_apart_from_bad_input(
     recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("audio_engine.registry.ENGINES", {"buggy": "tests.audio_engine.scripted:BuggyDiarizer"})
+    engines = {"buggy": "tests.audio_engine.scripted:BuggyDiarizer", **SPLITTING}
+    monkeypatch.setattr("audio_engine.registry.ENGINES", engines)
     assert main(["extract", str(recording), "--output", str(tmp_path / "out")]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == "ENGINE_FAILED: The engine failed."
 

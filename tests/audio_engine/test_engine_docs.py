@@ -16,6 +16,7 @@ import soundfile
 from audio_engine import registry
 from audio_engine.__main__ import main
 from audio_engine.backends.embedded import packages
+from audio_engine.backends.pixit import backend as pixit
 from audio_engine.backends.pyannote import diarizer as pyannote
 from audio_engine.errors import EngineError
 from audio_engine.models.catalogue import needed_by
@@ -63,7 +64,8 @@ def test_who_auto_takes_is_as_the_table_says(name: str, monkeypatch: pytest.Monk
     backend = registry._instance(registry.ENGINES[name])
     found = []
     for gpu in ("cuda", None):
-        monkeypatch.setattr(pyannote, "accelerator", lambda gpu=gpu: gpu)
+        for module in (pyannote, pixit):
+            monkeypatch.setattr(module, "accelerator", lambda gpu=gpu: gpu)
         found.append(backend.suits())
     told = {(True, False): "where there is a GPU", (False, False): "never", (True, True): "always"}
     assert rows()[name][3] == told[found[0], found[1]]

@@ -31,9 +31,8 @@ from audio_engine.types import (
     SpeakerStats,
     Task,
     Turn,
-    Voiceprint,
 )
-from audio_engine.voices import VoiceAttributes
+from audio_engine.voices import VoiceAttributes, Voiceprint
 
 
 def test_rttm_has_ten_columns_in_order_of_time() -> None:

@@ -155,8 +155,8 @@ def test_an_engine_that_cannot_run_here_says_what_it_lacks(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recording: Path
 ) -> None:
     here = f"{__name__}:MissingDiarizer"
-    monkeypatch.setattr(registry, "ENGINES", {"missing": here})
-    assert registry.available() == {"missing": "the package torch is not installed"}
+    monkeypatch.setattr(registry, "ENGINES", {"missing": here, **scripts.SPLITTING})
+    assert registry.available("extraction") == {"missing": "the package torch is not installed"}
     for name in ("missing", "auto"):
         with pytest.raises(EngineError, match="torch is not installed") as caught:
             run(SpeakerRequest(recording, tmp_path / "out", engine=name))
@@ -174,7 +174,7 @@ def test_an_engine_is_loaded_once(scripted: str) -> None:
 def test_running_out_of_memory_may_be_tried_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recording: Path
 ) -> None:
-    monkeypatch.setattr(registry, "ENGINES", {"greedy": f"{__name__}:GreedyDiarizer"})
+    monkeypatch.setattr(registry, "ENGINES", {"greedy": f"{__name__}:GreedyDiarizer", **scripts.SPLITTING})
     with pytest.raises(EngineError) as caught:
         run(SpeakerRequest(recording, tmp_path / "out"))
     assert (caught.value.code, caught.value.permanent) == ("OUT_OF_MEMORY", False)

@@ -9,9 +9,11 @@ import pytest
 import soundfile
 import soxr
 
+from audio_engine.exemplar_separation import ExemplarSeparator
 from audio_engine.exemplars import GRID, PIECE
 from audio_engine.masking import Masking
 from audio_engine.media import probe
+from audio_engine.overlaps import Overlaps
 from audio_engine.pipeline import run
 from audio_engine.progress import ignore_progress
 from audio_engine.rendering import render
@@ -51,6 +53,10 @@ def two() -> Scene:
     return scene(LOW, HIGH)
 
 
+def by_exemplars(mix: Signal, turns: tuple[Turn, ...] = TURNS) -> ExemplarSeparator:
+    return ExemplarSeparator(mix, Overlaps(turns, len(mix)))
+
+
 def rendered(path: Path, separator: Separator, turns: tuple[Turn, ...] = TURNS) -> list[np.ndarray]:
     """The tracks of a WAV, shape (frames, channels) each, full scale 1."""
     media, folder = probe(path), path.with_suffix("")
@@ -71,7 +77,7 @@ def test_spectra_left_as_they_are_give_the_samples_back(noise: object) -> None:
 def test_two_voices_at_once_are_split(tmp_path: Path, two: Scene) -> None:
     path = tmp_path / "two.wav"
     soundfile.write(path, two.mix, RATE, subtype="FLOAT")
-    tracks = rendered(path, Separator(two.mix, TURNS))
+    tracks = rendered(path, by_exemplars(two.mix))
     for (track, truth), where in itertools.product(zip(tracks, two.truths, strict=True), TOGETHER):
         assert si_sdr(track[where, 0], truth[where]) > si_sdr(two.mix[where], truth[where]) + 3
 
@@ -81,7 +87,7 @@ def test_tracks_in_overlap_add_up_to_the_source_and_are_the_source_elsewhere(tmp
     source = soxr.resample(np.stack([two.mix, 0.5 * two.mix], axis=1), RATE, 44_100)
     soundfile.write(path, source, 44_100, subtype="PCM_16")
     source = soundfile.read(path)[0]
-    first, second = rendered(path, Separator(two.mix, TURNS))
+    first, second = rendered(path, by_exemplars(two.mix))
     for start, stop in ((5.9, 8.1), (15.9, 17.9)):
         span = slice(round(start * 44_100), round(stop * 44_100))
         assert np.abs(first[span] + second[span] - source[span]).max() < 2.5 / 32768
@@ -92,8 +98,8 @@ def test_tracks_in_overlap_add_up_to_the_source_and_are_the_source_elsewhere(tmp
 
 def test_a_speaker_who_rests_within_their_turn_is_hardly_heard(two: Scene) -> None:
     turns = (*TURNS, Turn(9.0, 11.0, 1))  # 1 says nothing in it
-    separator = Separator(two.mix, turns)
-    resting = next(overlap for overlap in separator.overlaps if overlap.start == 9 * RATE)
+    separator = by_exemplars(two.mix, turns)
+    resting = next(overlap for overlap in separator.overlaps.stretches if overlap.start == 9 * RATE)
     assert separator.separable(resting)
     mask = separator.masks(resting, *GRID.within(resting.start, resting.stop))[1]
     magnitudes = np.abs(GRID.analyse(two.mix[9 * RATE : 11 * RATE])).T
@@ -105,7 +111,7 @@ def test_one_voice_under_two_names_stays_a_copy(tmp_path: Path) -> None:
     same = scene(LOW, LOW)
     path = tmp_path / "same.wav"
     soundfile.write(path, same.mix, RATE, subtype="PCM_16")
-    separator = Separator(same.mix, TURNS)
+    separator = by_exemplars(same.mix)
     tracks = rendered(path, separator)
     assert [span.separated for span in separator.spans()] == [False, False]
     source = soundfile.read(path)[0]
@@ -115,7 +121,7 @@ def test_one_voice_under_two_names_stays_a_copy(tmp_path: Path) -> None:
 
 def test_a_speaker_hardly_heard_alone_stays_a_copy(two: Scene) -> None:
     turns = (Turn(0.0, 12.0, 0), Turn(6.0, 8.0, 1), Turn(16.0, 18.0, 0), Turn(15.5, 18.0, 1))
-    spans = Separator(two.mix, turns).spans()
+    spans = by_exemplars(two.mix, turns).spans()
     assert [(span.start, span.end, span.speakers, span.separated) for span in spans] == [
         (6.0, 8.0, (0, 1), False),
         (16.0, 18.0, (0, 1), False),
@@ -125,8 +131,8 @@ def test_a_speaker_hardly_heard_alone_stays_a_copy(two: Scene) -> None:
 def test_a_long_overlap_is_solved_in_pieces_that_fit_together(two: Scene) -> None:
     long = np.concatenate([two.mix, np.tile(two.mix[6 * RATE : 8 * RATE], 10)])
     turns = (*TURNS, Turn(18.0, 38.0, 0), Turn(18.0, 38.0, 1))
-    separator = Separator(long, turns)
-    overlap = separator.overlaps[-1]
+    separator = by_exemplars(long, turns)
+    overlap = separator.overlaps.stretches[-1]
     first, last = GRID.within(overlap.start, overlap.stop)
     assert first // PIECE < last // PIECE
     whole = separator.masks(overlap, first, last)
@@ -140,19 +146,19 @@ def test_two_runs_give_identical_tracks(tmp_path: Path, two: Scene) -> None:
     for time in ("one", "two"):
         path = tmp_path / f"{time}.wav"
         soundfile.write(path, two.mix, RATE, subtype="PCM_16")
-        rendered(path, Separator(two.mix, TURNS))
+        rendered(path, by_exemplars(two.mix))
         written.append([(tmp_path / time / f"speaker_{n}.wav").read_bytes() for n in (0, 1)])
     assert written[0] == written[1]
 
 
 def test_the_result_says_which_overlaps_are_separated(tmp_path: Path, scripted: str, recording: Path) -> None:
     result = run(SpeakerRequest(recording, tmp_path / "out", engine=scripted))
-    assert result.overlap == "separate"
+    assert (result.overlap, result.separator) == ("separate", "exemplars")
     assert [(span.start, span.speakers) for span in result.overlaps] == [(n, (0, 1)) for n in (1.0, 2.0, 3.0, 4.0)]
     assert not any(span.separated for span in result.overlaps)  # noise all of it
     for other in ("keep", "mute"):
         result = run(SpeakerRequest(recording, tmp_path / other, engine=scripted, overlap=other))  # type: ignore[arg-type]
-        assert result.overlaps == ()
+        assert (result.overlaps, result.separator) == ((), "")
 
 
 def test_separation_gains_on_simulated_conversations() -> None:

@@ -13,7 +13,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from audio_engine.formats import voiceprint_to_text
-from audio_engine.types import Voiceprint
+from audio_engine.voices import Voiceprint
 from jobs import housekeeping, lifecycle, signatures, webhooks
 from jobs.errors import JobError
 from jobs.models import Job, Media, WebhookDelivery

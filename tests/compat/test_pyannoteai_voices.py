@@ -7,7 +7,7 @@ import json
 import pytest
 
 from audio_engine.formats import voiceprint_from_text, voiceprint_to_text
-from audio_engine.types import Voiceprint
+from audio_engine.voices import Voiceprint
 from jobs import lifecycle
 from jobs.models import Job
 from tests.compat.programs import VendorProgram, diarized

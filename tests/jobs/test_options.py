@@ -9,14 +9,8 @@ from pathlib import Path
 import pytest
 
 from audio_engine.formats import voiceprint_to_text
-from audio_engine.types import (
-    IdentificationRequest,
-    MediaLimits,
-    SpeakerBounds,
-    SpeakerRequest,
-    Voiceprint,
-    VoiceprintRequest,
-)
+from audio_engine.types import IdentificationRequest, MediaLimits, SpeakerBounds, SpeakerRequest, VoiceprintRequest
+from audio_engine.voices import Voiceprint
 from jobs import options
 from jobs.errors import JobError
 
@@ -31,6 +25,7 @@ def test_what_a_row_says_is_what_the_engine_is_asked_for():
     row = options.SpeakerOptions(
         min_speakers=2,
         overlap="mute",
+        separator="exemplars",
         clean_background=True,
         compact=True,
         voiceprints=True,
@@ -43,6 +38,7 @@ def test_what_a_row_says_is_what_the_engine_is_asked_for():
         engine="embedded",
         speakers=SpeakerBounds(minimum=2),
         overlap="mute",
+        separator="exemplars",
         clean_background=True,
         compact=True,
         voiceprints=True,

@@ -41,6 +41,13 @@ def test_a_job_goes_through_the_stages_of_its_task_and_source(task: str, url: st
     assert (stages[0], stages[-1]) == (first, last)
 
 
+def test_only_a_job_that_splits_overlaps_says_so() -> None:
+    said = [
+        [stage for stage, _ in steps(Job(task="extraction", options=options))] for options in ({}, {"overlap": "keep"})
+    ]
+    assert ["overlaps" in stages for stages in said] == [True, False]
+
+
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (7.9, "0:07"), (751, "12:31"), (3729, "1:02:09")])
 def test_positions_are_shown_as_on_a_clock(seconds: float, shown: str) -> None:
     assert clock(seconds) == shown

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ...types import Turn, Voiceprint
+from ...types import Turn
+from ...voices import Voiceprint
 from ..base import voiceprint
 from . import packages
 from .embeddings import SCALES, Windows

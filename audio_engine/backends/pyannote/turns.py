@@ -8,7 +8,8 @@ import numpy as np
 from pyannote.audio.pipelines.speaker_diarization import DiarizeOutput
 from pyannote.core import Annotation
 
-from ...types import Diarization, SpeakerBounds, Turn, Voiceprint
+from ...types import Diarization, SpeakerBounds, Turn
+from ...voices import Voiceprint
 from ..base import voiceprint
 
 

@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 
 from audio_engine.formats import speaker_label, voiceprint_to_text
 from audio_engine.transcription.transcript import Transcript, transcript_from_json
-from audio_engine.types import Voiceprint
+from audio_engine.voices import Voiceprint
 from jobs.api.render import moment
 from jobs.compat.base import Body
 from jobs.models import Job, Track

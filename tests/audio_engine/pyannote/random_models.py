@@ -71,7 +71,7 @@ def segmentation(path: Path, heard: Samples, sizes: Sizes = TINY, *, deaf: bool 
         model.classifier.weight.mul_(40)
         model.classifier.bias.mul_(40)
         model.classifier.bias[0] += 1e6 if deaf else 0
-    _save(model, path)
+    save(model, path)
 
 
 def embedding(path: Path, heard: Samples, sizes: Sizes = TINY) -> None:
@@ -87,7 +87,7 @@ def embedding(path: Path, heard: Samples, sizes: Sizes = TINY) -> None:
     with torch.no_grad():  # so that windows differ in more than what all have in common
         layer.weight.div_(layer(reached).std())
         layer.bias.copy_(-layer.weight @ reached.mean(0))
-    _save(model, path)
+    save(model, path)
 
 
 def _windows(heard: Samples, sizes: Sizes) -> torch.Tensor:
@@ -179,7 +179,7 @@ def version_3_1(models: Path, heard: Samples) -> None:
     (models / "speaker-diarization-3.1" / "config.yaml").write_text(yaml.safe_dump(configuration))
 
 
-def _save(model: Model, path: Path) -> None:
+def save(model: Model, path: Path) -> None:
     """As Lightning writes checkpoints, with what pyannote.audio adds to them."""
     checkpoint: dict[str, Any] = {
         "state_dict": model.state_dict(),

@@ -24,7 +24,8 @@ from audio_engine.backends.pyannote.loading import configuration, load_pipeline
 from audio_engine.errors import Canceled, EngineError
 from audio_engine.models import MODELS
 from audio_engine.progress import ignore_progress
-from audio_engine.types import Diarization, SpeakerBounds, Stage, Turn, Voiceprint
+from audio_engine.types import Diarization, SpeakerBounds, Stage, Turn
+from audio_engine.voices import Voiceprint
 from tests.audio_engine.pyannote import random_models
 
 COMMUNITY = MODELS["speaker-diarization-community-1"]

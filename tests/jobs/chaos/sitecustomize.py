@@ -7,5 +7,7 @@ import sys
 if "audio_engine.server" in sys.orig_argv:
     from audio_engine import registry
 
-    registry.ENGINES.clear()
-    registry.ENGINES["unhurried"] = "tests.jobs.chaos.unhurried:UnhurriedDiarizer"
+    registry.ENGINES = {
+        "unhurried": "tests.jobs.chaos.unhurried:UnhurriedDiarizer",
+        "exemplars": registry.ENGINES["exemplars"],
+    }

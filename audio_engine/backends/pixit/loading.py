@@ -1,0 +1,108 @@
+"""From the models' folders to the separating network on the best device, without the internet."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from pyannote.audio import Model as Network
+
+from ...errors import EngineError
+from ...models import Model, locate
+from ...models.needs import unusable
+from ..devices import Outputs, WithinMemory, best_device
+
+log = logging.getLogger(__name__)
+
+ARCHITECTURE = "pyannote.audio.models.separation.ToTaToNet"
+# Windows at once. On a CPU more are no faster, and each takes 150 MB.
+GPU_BATCH, CPU_BATCH = 8, 1
+
+
+class StreamNetwork:
+    """A loaded ToTaToNet: windows of a fixed length to streams of one voice each."""
+
+    def __init__(self, network: Any) -> None:
+        self._network = network.eval()
+        self._within_memory = WithinMemory(self._forward)
+        specification = network.specifications[0]
+        self.samples: int = network.audio.get_num_samples(specification.duration)
+        self.streams: int = network.n_sources
+        self.batch = CPU_BATCH
+
+    def place(self, device: torch.device) -> None:
+        """Raises what the device raises that cannot run it."""
+        self._network.to(device)
+        self.batch = CPU_BATCH if device.type == "cpu" else GPU_BATCH
+        self._forward(torch.zeros((1, self.samples)))
+
+    def __call__(self, windows: torch.Tensor) -> Outputs:
+        """`windows` (windows, samples) float32 at 16 kHz to streams (windows, streams, samples), each at a scale of its
+        own. Raises EngineError OUT_OF_MEMORY.
+        """
+        beyond = max(0, self.batch - len(windows))  # one shape for all batches: one plan and one workspace
+        return self._within_memory(torch.nn.functional.pad(windows, (0, 0, 0, beyond)))[: len(windows)]
+
+    def _forward(self, windows: torch.Tensor) -> Outputs:
+        with torch.inference_mode():
+            _, streams = self._network(windows[:, None].to(self._network.device))
+            found: Outputs = streams.float().transpose(1, 2).cpu().numpy()
+        return found
+
+
+def load_network(separation: Model, wavlm: Model) -> StreamNetwork:
+    """`separation` with the shape that `wavlm` tells of the network inside it, on a GPU if one works.
+
+    Raises EngineError ENGINE_UNAVAILABLE where packages cannot be imported or files are damaged or not what they should
+    be.
+    """
+    stored, shape = locate(separation), locate(wavlm)
+    assert stored is not None
+    assert shape is not None
+    try:
+        with wavlm_shaped_as(shape.folder):
+            network = StreamNetwork(Network.from_pretrained(stored.folder / separation.files[0]))
+    except ImportError as error:
+        raise EngineError("ENGINE_UNAVAILABLE", f"Packages for it cannot be used here: {error}") from error
+    except Exception as error:  # each library that reads a part of it raises what it likes
+        raise unusable(separation, error) from error
+    _place(network)
+    return network
+
+
+def _place(network: StreamNetwork) -> None:
+    device = best_device()
+    try:
+        network.place(device)
+    except Exception as error:  # a driver that is too old, a GPU without kernels, an operation that MPS lacks
+        if device.type == "cpu":
+            raise
+        log.warning("%s cannot be used, so the CPU is: %s", device, error)
+        network.place(torch.device("cpu"))
+
+
+@contextmanager
+def wavlm_shaped_as(folder: Path) -> Iterator[None]:
+    """While a ToTaToNet is built, which would fetch WavLM's own weights only to have them overwritten by its own, give
+    it an empty WavLM of the shape that `folder` tells.
+    """
+    module = import_module(ARCHITECTURE)
+
+    class Empty:
+        @staticmethod
+        def from_pretrained(_: str) -> Any:
+            from transformers import AutoConfig, AutoModel
+
+            return AutoModel.from_config(AutoConfig.from_pretrained(folder))
+
+    usual = getattr(module, "AutoModel", None)
+    module.AutoModel = Empty  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        module.AutoModel = usual  # type: ignore[attr-defined]
