@@ -246,6 +246,16 @@ def test_a_users_name_for_a_file_is_only_shown(api, recording):
     assert json.loads(api.send("get", f"jobs/{job.number}").content)["filename"] == job.name
 
 
+def test_who_splits_overlaps_can_be_named_and_is_refused_where_it_cannot(upload):
+    assert sent(upload(separator="exemplars")).options["separator"] == "exemplars"
+    refused = upload(separator="pixit")
+    assert (refused.status_code, refused.json()["error_code"]) == (422, "ENGINE_UNAVAILABLE")
+    assert refused.json()["details"]["field"] == "separator"
+    assert "pip install" in refused.json()["message"] or "models fetch pixit" in refused.json()["message"]
+    unknown = upload(separator="embedded").json()
+    assert unknown["details"] == {"field": "separator", "rule": "must be one of auto, pixit, exemplars"}
+
+
 def test_an_engine_that_cannot_run_here_is_refused_with_what_it_lacks(alice, upload, recording):
     refused = upload(engine="pyannote")
     body = refused.json()

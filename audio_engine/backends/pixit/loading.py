@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pyannote.audio import Model as Network
 
 from ...errors import EngineError
 from ...models import Model, locate
@@ -66,13 +65,19 @@ def load_network(separation: Model, wavlm: Model) -> StreamNetwork:
     assert shape is not None
     try:
         with wavlm_shaped_as(shape.folder):
-            network = StreamNetwork(Network.from_pretrained(stored.folder / separation.files[0]))
+            network = StreamNetwork(_read(stored.folder / separation.files[0]))
     except ImportError as error:
         raise EngineError("ENGINE_UNAVAILABLE", f"Packages for it cannot be used here: {error}") from error
     except Exception as error:  # each library that reads a part of it raises what it likes
         raise unusable(separation, error) from error
     _place(network)
     return network
+
+
+def _read(path: Path) -> Any:
+    """As pyannote.audio reads a checkpoint whose architecture it does not know, but once: each copy takes 1.3 GB."""
+    kind = import_module(ARCHITECTURE).ToTaToNet
+    return kind.load_from_checkpoint(path, map_location="cpu", weights_only=False)
 
 
 def _place(network: StreamNetwork) -> None:

@@ -16,10 +16,10 @@ def tiny_pixit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models folder with a small ToTaToNet of random weights. Not to be written to."""
     if LACKING:
         pytest.skip(f"{', '.join(LACKING)} not installed; see PACKAGES in audio_engine/backends/pixit/backend.py")
-    from tests.audio_engine.pixit import tiny
+    from tests.audio_engine.pixit import random_pixit
 
     folder = tmp_path_factory.mktemp("models")
-    tiny.pixit(folder)
+    random_pixit.pixit(folder)
     return folder
 
 
