@@ -82,7 +82,7 @@ def _operation(name: str, summary: str, *refusals: int, **more: Any) -> Any:
 
 def _submit(name: str, summary: str, fields: type[s.Serializer[Any]]) -> Any:
     forms = dict.fromkeys(FORMS, fields)
-    return _operation(name, summary, 400, 402, 409, 413, 415, 422, parameters=[KEY], request=forms)
+    return _operation(name, summary, 400, 402, 404, 409, 413, 415, 422, parameters=[KEY], request=forms)
 
 
 DENOISE = _submit("denoise", "The recording with less noise", DenoiseSerializer)
@@ -110,7 +110,7 @@ DELETE = extend_schema(
 RETRY = _operation(
     "retry_denoising",
     "Run a failed or canceled noise reduction again, under the same id",
-    *(402, 404, 409, 422),
+    *(400, 402, 404, 409, 422),
     parameters=[KEY],
     request=None,
 )

@@ -123,7 +123,7 @@ def _submit(name: str, summary: str, fields: type[DiarizeSerializer], example: d
         tags=["Speakers"],
         parameters=[KEY, *(OpenApiParameter(option, int, description=count) for option in QUERY_OPTIONS)],
         request=dict.fromkeys(FORMS, fields),
-        responses=answers(_job("The job", example), 400, 402, 409, 413, 415, 422),
+        responses=answers(_job("The job", example), 400, 402, 404, 409, 413, 415, 422),
     )
 
 

@@ -124,7 +124,7 @@ def _submit(name: str, summary: str, fields: type[s.Serializer[Any]], example: d
         name,
         summary,
         JOB,
-        *(400, 402, 409, 413, 415, 422),
+        *(400, 402, 404, 409, 413, 415, 422),
         parameters=[KEY],
         request=dict.fromkeys(FORMS, fields),
         examples=[OpenApiExample("A link", {"url": "https://example.org/song.mp3", **example}, request_only=True)],

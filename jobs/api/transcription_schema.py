@@ -271,7 +271,7 @@ RETRY = extend_schema(
     tags=TAGS,
     parameters=[KEY],
     request=None,
-    responses=answers(JOB, 402, 404, 409, 422),
+    responses=answers(JOB, 400, 402, 404, 409, 422),
 )
 CANCEL = extend_schema(
     operation_id="cancel_transcription",

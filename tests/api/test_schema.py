@@ -134,3 +134,17 @@ def test_every_operation_says_how_it_refuses(document):
             if not path.startswith(free):
                 assert "429" in operation["responses"], (method, path)
                 assert "400" in operation["responses"] or "requestBody" not in operation, (method, path)
+
+
+def test_operations_say_what_they_refuse_of_what_they_take(document):
+    """A key for idempotency may be none, and a recording or whatever a path names may not be there."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            refused, taken = (
+                operation["responses"],
+                {parameter["name"] for parameter in operation.get("parameters", ())},
+            )
+            assert "400" in refused or "Idempotency-Key" not in taken, (method, path)
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                fields = document["components"]["schemas"].get(content["schema"].get("$ref", "").rpartition("/")[2], {})
+                assert "404" in refused or "media" not in fields.get("properties", {}), (method, path)
