@@ -278,6 +278,14 @@ class StartedUploadBody(Body):
     expires_at = s.DateTimeField(help_text="When it is removed, unless a job uses it.")
 
 
+class StreamedEventBody(Body):
+    """One of the stream's events, by the fields of Server-Sent Events."""
+
+    id = _text("The job's version; what to say as `Last-Event-ID`.", required=False)
+    event = s.ChoiceField(("state", "progress", "deleted"))
+    data = _text("JSON: the job's `id`, `task_id`, `version`, `status`, and what has changed.")
+
+
 class ListBody(Body):
     items = JobItemBody(many=True)
     next_cursor = _text("For the next page; null on the last.", allow_null=True)

@@ -20,6 +20,7 @@ from .bodies import (
     ProblemBody,
     ProblemTypeBody,
     StartedUploadBody,
+    StreamedEventBody,
     UploadBody,
 )
 from .schema import FORMS, KEY
@@ -124,7 +125,7 @@ EVENTS = extend_schema(
     parameters=[
         OpenApiParameter("Last-Event-ID", str, OpenApiParameter.HEADER, description="The last id that was received.")
     ],
-    responses=answers(OpenApiResponse(OpenApiTypes.STR, "The events"), 404, content_type="text/event-stream")
+    responses=answers(OpenApiResponse(StreamedEventBody, "The events"), 404, content_type="text/event-stream")
     | {204: OpenApiResponse(description="The job has ended and all of it was told.")},
 )
 LIST = extend_schema(

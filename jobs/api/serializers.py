@@ -236,7 +236,7 @@ class BatchRequest(serializers.Serializer[Any]):
 
 
 class ArchiveQuery(serializers.Serializer[Any]):
-    ids = serializers.CharField(max_length=1500, help_text="The jobs' ids, with commas in between; up to 100.")
+    ids = serializers.CharField(max_length=1200, help_text="The jobs' ids, with commas in between; up to 100.")
 
     def validate_ids(self, text: str) -> list[int]:
         ids = list(dict.fromkeys(part.strip() for part in text.split(",")))
