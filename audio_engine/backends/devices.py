@@ -14,6 +14,8 @@ from ..errors import EngineError
 
 log = logging.getLogger(__name__)
 
+TAKEN = 0.8  # of the memory that is free: others may want some, and not all of it lies together
+
 Outputs = npt.NDArray[np.float32]
 
 
@@ -21,6 +23,33 @@ def best_device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+class Appetite:
+    """What a network takes of its device's memory for a window, and so how many windows it may be given at once.
+
+    Only of NVIDIA's and AMD's GPUs is known what is free. `once` has the network compute one window, to see.
+    """
+
+    def __init__(self, device: torch.device, once: Callable[[], object]) -> None:
+        self._device = device
+        counted = device.type == "cuda"
+        if counted:
+            torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device) if counted else 0
+        once()
+        self._each = torch.cuda.max_memory_allocated(device) - before if counted else 0
+
+    def within(self, most: int) -> int:
+        """`most`, or the largest half of a half of it that fits into what is free now; at least one."""
+        if not self._each:
+            return most
+        free, _ = torch.cuda.mem_get_info(self._device)
+        kept = torch.cuda.memory_reserved(self._device) - torch.cuda.memory_allocated(self._device)
+        fitting = TAKEN * (free + kept) / self._each
+        while most > max(1, fitting):
+            most //= 2
+        return most
 
 
 class WithinMemory:

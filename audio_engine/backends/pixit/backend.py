@@ -119,10 +119,10 @@ def separate(
     solved = set(wanted)
     total = sum(len(window_starts(overlap, network.samples, len(pcm))) for overlap in wanted)
     windows = (window for overlap in wanted for window in windows_over(overlap, network.samples, len(pcm)))
-    done, before = 0, None
-    while batch := list(islice(windows, network.batch)):
-        mixtures = heard(pcm, batch)
-        for window, mixture, streams in zip(batch, mixtures, network(torch.from_numpy(mixtures)), strict=True):
+    size, done, before = network.batch, 0, None
+    while batch := list(islice(windows, size)):
+        mixtures = heard(pcm, batch, size)  # one shape for all batches: one plan and one workspace
+        for window, mixture, streams in zip(batch, mixtures, network(torch.from_numpy(mixtures)), strict=False):
             shared = before if before and before[0].overlap is window.overlap else None
             found = _by_speaker(window, mixture, streams, overlaps, voices, shared)
             before = (window, found or {})

@@ -14,7 +14,7 @@ import torch
 from ...errors import EngineError
 from ...models import Model, locate
 from ...models.needs import unusable
-from ..devices import Outputs, WithinMemory, best_device
+from ..devices import Appetite, Outputs, WithinMemory, best_device
 
 log = logging.getLogger(__name__)
 
@@ -32,20 +32,25 @@ class StreamNetwork:
         specification = network.specifications[0]
         self.samples: int = network.audio.get_num_samples(specification.duration)
         self.streams: int = network.n_sources
-        self.batch = CPU_BATCH
+        self._most = CPU_BATCH
+        self._appetite: Appetite | None = None
+
+    @property
+    def batch(self) -> int:
+        """How many windows to give it at once, by what memory is free now."""
+        return self._appetite.within(self._most) if self._appetite else self._most
 
     def place(self, device: torch.device) -> None:
         """Raises what the device raises that cannot run it."""
         self._network.to(device)
-        self.batch = CPU_BATCH if device.type == "cpu" else GPU_BATCH
-        self._forward(torch.zeros((1, self.samples)))
+        self._most = CPU_BATCH if device.type == "cpu" else GPU_BATCH
+        self._appetite = Appetite(device, lambda: self._forward(torch.zeros((1, self.samples))))
 
     def __call__(self, windows: torch.Tensor) -> Outputs:
-        """`windows` (windows, samples) float32 at 16 kHz to streams (windows, streams, samples), each at a scale of its
+        """`windows` (windows, samples) float32 at 16 kHz to streams (windows, streams, samples), at a scale of their
         own. Raises EngineError OUT_OF_MEMORY.
         """
-        beyond = max(0, self.batch - len(windows))  # one shape for all batches: one plan and one workspace
-        return self._within_memory(torch.nn.functional.pad(windows, (0, 0, 0, beyond)))[: len(windows)]
+        return self._within_memory(windows)
 
     def _forward(self, windows: torch.Tensor) -> Outputs:
         with torch.inference_mode():

@@ -56,10 +56,10 @@ def window_starts(overlap: Overlap, size: int, samples: int) -> list[int]:
     return [int(start) for start in np.unique(starts.clip(0, max(0, samples - size)))]
 
 
-def heard(pcm: Samples, windows: Sequence[Window]) -> Signal:
-    """What is recorded in the windows, shape (windows, samples), with zeros beyond the end."""
-    found = np.zeros((len(windows), len(windows[0].weights)), dtype=np.float32)
-    for row, window in zip(found, windows, strict=True):
+def heard(pcm: Samples, windows: Sequence[Window], count: int) -> Signal:
+    """What is recorded in the windows, shape (count, samples), with zeros beyond the recording's end and the last."""
+    found = np.zeros((count, len(windows[0].weights)), dtype=np.float32)
+    for row, window in zip(found, windows, strict=False):
         part = pcm[window.start : window.start + len(row)]
         row[: len(part)] = part
     release_pages(pcm)

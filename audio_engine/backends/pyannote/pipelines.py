@@ -19,7 +19,7 @@ from pyannote.core import SlidingWindow, SlidingWindowFeature
 
 from ...types import SpeakerBounds
 from ..base import Samples, release_pages
-from ..devices import Outputs, WithinMemory
+from ..devices import Appetite, Outputs, WithinMemory
 from ..precision import fast_bf16
 from .batching import Windows, batches
 from .clustering import MOST_EMBEDDINGS, RestrainedAgglomerative, RestrainedVBx
@@ -112,9 +112,12 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
     """
 
     most_embeddings = MOST_EMBEDDINGS
+    _of_segmentation: Appetite | None = None
+    _of_embedding: Appetite | None = None
 
     def to(self, device: torch.device) -> FastSpeakerDiarization:
         super().to(device)
+        self._of_segmentation = self._of_embedding = None  # another device's memory
         if self._shares_frames:  # on a CPU, convolutions are fastest with the channels innermost
             layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format
             self._embedding.model_.resnet.to(memory_format=layout)
@@ -124,8 +127,9 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
         inference = self._segmentation
         windows = self._windows(file)
         outputs: list[Outputs] = []
-        for numbers in batches(np.arange(len(windows)), inference.batch_size):
-            batch = windows.take(numbers, inference.batch_size)
+        size = _within(inference.batch_size, self._of_segmentation)
+        for numbers in batches(np.arange(len(windows)), size):
+            batch = windows.take(numbers, size)
             outputs.append(inference.infer(batch)[: len(numbers)])
             if hook:
                 hook("segmentation", None, completed=int(numbers[-1]) + 1, total=len(windows))
@@ -148,7 +152,7 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
         found = np.empty((*activity.shape[::2], self._embedding.dimension), dtype=np.float32)
         if len(heard) < len(found):
             found[:] = self._nobody
-        size, done = self.embedding_batch_size, 0
+        size, done = _within(self.embedding_batch_size, self._of_embedding), 0
         for numbers in batches(heard, size):
             masks = np.zeros((size, *activity.shape[1:]))
             masks[: len(numbers)] = self._masks(activity[numbers], exclude_overlap)
@@ -193,8 +197,11 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
 
     def try_networks(self) -> None:
         super().try_networks()
+        inference = self._segmentation
+        silence = torch.zeros((1, 1, inference.model.audio.get_num_samples(inference.duration)))
+        self._of_segmentation = Appetite(self.device, lambda: inference.infer(silence))
         if self._shares_frames:
-            _ = self._nobody
+            self._of_embedding = Appetite(self.device, lambda: self._nobody)
 
     @property
     def _shares_frames(self) -> bool:
@@ -236,3 +243,8 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
                 strongest = np.nan_to_num(activity[:, window == speaker].max(axis=1))
                 heard[first : first + length, speaker] += strongest
         return SlidingWindowFeature(heard, frames)
+
+
+def _within(size: int, appetite: Appetite | None) -> int:
+    """So many windows at once, or as many as there is memory for, where that is known."""
+    return appetite.within(size) if appetite else size

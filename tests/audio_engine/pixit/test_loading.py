@@ -30,11 +30,10 @@ def network(loaded: PixitSeparator) -> StreamNetwork:
     return loaded._network
 
 
-def test_the_network_gives_a_stream_for_each_voice_of_a_window(network: StreamNetwork, monkeypatch: pytest.MonkeyPatch):
+def test_the_network_gives_a_stream_for_each_voice_of_a_window(network: StreamNetwork):
     assert (network.samples, network.streams) == (32_000, 3)
     windows = torch.from_numpy(np.random.default_rng(1).normal(0, 0.1, (3, 32_000)).astype(np.float32))
-    monkeypatch.setattr(network, "batch", 2)  # so that the last batch is not a whole one
-    found = np.concatenate([network(windows[:2]), network(windows[2:])])
+    found = network(windows)
     assert (found.shape, found.dtype) == ((3, 3, 32_000), np.float32)
     assert np.isfinite(found).all()
     assert found.std() > 0
@@ -58,7 +57,6 @@ def test_a_window_at_a_time_is_heard_where_memory_is_short(network: StreamNetwor
         return usual(waveforms)
 
     monkeypatch.setattr(network._network, "forward", short_of_memory)
-    monkeypatch.setattr(network, "batch", 4)
     monkeypatch.setattr(network, "_within_memory", WithinMemory(network._forward))
     assert network(torch.zeros((4, 32_000))).shape == (4, 3, 32_000)
 

@@ -52,8 +52,10 @@ class Script:
 
     def _streams(self, window: Signal) -> Signal:
         """Shape (samples, streams)."""
-        start = self._start(window)
+        start = self._start(window) if window.any() else -len(window)
         self.heard.append(start)
+        if start < 0:
+            return np.zeros((len(window), len(self.truths)), dtype=np.float32)
         random = np.random.default_rng(len(self.heard))
         streams = self.truths[:, start : start + len(window)]
         streams = streams + self.leak * (streams.sum(axis=0) - streams)
@@ -246,6 +248,20 @@ def test_tracks_keep_rate_and_channels_and_are_the_source_outside_overlaps(two: 
 
 
 # --- long recordings
+
+
+def test_batches_of_several_windows_give_the_same(
+    two: Scene, split: Split, loaded: PixitSeparator, monkeypatch: pytest.MonkeyPatch
+):
+    one_by_one = split(Script(three_streams(*two.truths)))
+    monkeypatch.setattr(loaded._network, "_most", 3)
+    script = Script(three_streams(*two.truths))
+    together = split(script)
+    assert len(script.heard) == 6  # four windows, and two of silence so that both batches have one shape
+    for overlap in together.overlaps.stretches:
+        first, last = GRID.touching(overlap.start, overlap.stop)
+        for speaker, mask in together.masks(overlap, first, last).items():
+            assert np.allclose(mask, one_by_one.masks(overlap, first, last)[speaker], atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -243,6 +243,24 @@ def small_gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Batches]:
     return limit
 
 
+@pytest.fixture
+def gpu_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """What PyTorch says of a GPU of which so many MiB are free and each window takes one."""
+
+    def have(free: float) -> None:
+        figures = {
+            "reset_peak_memory_stats": None,
+            "memory_allocated": 5 << 20,
+            "max_memory_allocated": 6 << 20,
+            "memory_reserved": 5 << 20,
+            "mem_get_info": (round(free * 2**20), 80 << 30),
+        }
+        for name, figure in figures.items():
+            monkeypatch.setattr(torch.cuda, name, lambda _, figure=figure: figure)
+
+    return have
+
+
 @pytest.mark.parametrize(("exact", "most"), [(True, 8), (False, 1)])
 def test_less_memory_than_a_batch_needs_means_smaller_batches(models: Path, heard: Samples, small_gpu, exact, most):
     pipelines = [load_pipeline(COMMUNITY, exact=exact) for _ in range(2)]
@@ -265,6 +283,26 @@ def test_too_little_memory_for_one_window_is_told(models: Path, run: Run, small_
     with pytest.raises(EngineError, match="memory is too small") as refused:
         run(backend)
     assert (refused.value.code, refused.value.permanent) == ("OUT_OF_MEMORY", False)
+
+
+@pytest.mark.parametrize(
+    ("free", "size"),
+    [(64, 32), (24, 16), (9.9, 4), (2, 1), (0.1, 1)],  # MiB, four fifths of which may be taken
+)
+def test_batches_are_as_large_as_fits_into_the_memory_that_is_free(
+    models: Path, heard: Samples, small_gpu, gpu_memory, free: float, size: int
+):
+    pipeline = load_pipeline(COMMUNITY, exact=False)
+    unhurried = pipeline.run(heard, 16_000, SpeakerBounds(), None)
+    pipeline.segmentation_batch_size = pipeline.embedding_batch_size = 32
+    gpu_memory(free)
+    pipeline.device = torch.device("cuda")  # whose figures count from now on; the networks stay where they are
+    pipeline.try_networks()
+    pipeline.device = torch.device("cpu")
+    tried = small_gpu(32)
+    crowded = pipeline.run(heard, 16_000, SpeakerBounds(), None)
+    assert set(tried) == {size}
+    assert crowded.speaker_diarization == unhurried.speaker_diarization
 
 
 def test_the_networks_see_batches_of_one_shape(models: Path, heard: Samples, small_gpu):
