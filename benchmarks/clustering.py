@@ -24,7 +24,6 @@ from .rounds import compare, print_machine, print_timings
 
 SIZES = (1_000, 4_000, 10_000, 40_000)
 SPEAKERS = 6
-DIMENSION = 256
 LARGEST_EIGH, LARGEST_LINKAGE = 4_000, 10_000
 NEIGHBOURS = 0.1
 OUTSIDE = 0.02  # of what the space does not see, so that no window is a copy of another
@@ -60,20 +59,20 @@ def compare_at(windows: int) -> None:
 
 
 def speakers(windows: int) -> tuple[Vectors, Labels]:
-    """Vectors (windows, 2, 256) and whose they are, in turns of 20 windows."""
-    random, space = np.random.default_rng(7), shipped_space()
+    """Vectors (windows, 1, 192) and whose they are, in turns of 20 windows."""
+    random, space = np.random.default_rng(7), shipped_space("campplus")
     voices = np.sqrt(space.between) * random.standard_normal((SPEAKERS, len(space.between)))
     truth = np.repeat(random.integers(0, SPEAKERS, -(-windows // 20)), 20)[:windows]
     points = voices[truth] + random.standard_normal((windows, len(space.between)))
     spread = OUTSIDE * random.standard_normal((windows, len(space.mean)))
-    vectors = (space.mean + points @ np.linalg.pinv(space.directions) + spread).reshape(windows, 2, DIMENSION)
+    vectors = (space.mean + points @ np.linalg.pinv(space.directions) + spread).reshape(windows, 1, -1)
     return (vectors / np.linalg.norm(vectors, axis=2, keepdims=True)).astype(np.float32), truth
 
 
 def sampled(vectors: Vectors) -> Labels:
     """As the engine does: speakers from at most 1,500 windows, all others to the nearest of them."""
     rows = sample_rows(np.ones(len(vectors), np.float32))
-    found = cluster(vectors[rows], GRID * rows, SpeakerBounds())
+    found = cluster(vectors[rows], GRID * rows, SpeakerBounds(), shipped_space("campplus"))
     centroids = found.centroids.reshape(len(found), -1)
     return (vectors.reshape(len(vectors), -1) @ centroids.T).argmax(axis=1)
 

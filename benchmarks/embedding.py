@@ -17,7 +17,7 @@ import numpy as np
 import scipy.ndimage
 
 from audio_engine.backends.embedded import packages
-from audio_engine.backends.embedded.embeddings import BATCH, encode
+from audio_engine.backends.embedded.ge2e import Ge2eEncoder, encode
 from audio_engine.backends.embedded.level import GainCurve
 from audio_engine.backends.embedded.mel import ENCODER_LEVEL_DB, mel_power
 from audio_engine.backends.embedded.networks import SpeakerEncoder, load_speaker_encoder
@@ -38,8 +38,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     pcm = mono(source(parser.parse_args().data), SECONDS)
     print_machine()
-    path = packages.locate(packages.SPEAKER_ENCODER)
-    assert path is not None, packages.missing()
+    path = packages.path_of(packages.GE2E)
     ours, theirs = load_speaker_encoder(path), resemblyzer_encoder()
     for rate in RATES:
         compare_at(rate, pcm, ours, theirs)
@@ -63,11 +62,11 @@ def compare_at(rate: float, pcm: Signal, ours: SpeakerEncoder, theirs: Any) -> N
 
 def embed(pcm: Signal, starts: np.ndarray, encoder: SpeakerEncoder, *, bf16: bool) -> Signal:
     def batch(first: int) -> Signal:
-        some = starts[first : first + BATCH]
+        some = starts[first : first + Ge2eEncoder.batch]
         mels = mel_power(pcm, AS_IT_IS, int(some[0]), int(some[-1]) + WINDOW)
         return encode(mels, some - some[0], WINDOW, encoder, bf16)
 
-    return np.concatenate(list(ordered(batch, range(0, len(starts), BATCH))))
+    return np.concatenate(list(ordered(batch, range(0, len(starts), Ge2eEncoder.batch))))
 
 
 def resemblyzer_encoder() -> Any:

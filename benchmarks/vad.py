@@ -59,9 +59,7 @@ def frame_by_frame(pcm: Signal) -> Signal:
 
 
 def _packaged() -> Path:
-    path = packages.locate(packages.SILERO)
-    assert path is not None, packages.missing()
-    return path
+    return packages.path_of(packages.SILERO)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Fits the confidence of the embedded engine: `python -m audio_engine.training.confidence --speech FOLDER`.
+"""Fits the confidence of the embedded engine:
+`python -m audio_engine.training.confidence --speech FOLDER [--encoder NAME]`.
 
 FOLDER holds recordings of one speaker each, clean and without long pauses. Conversations are made of them and
 diarized; the models then learn from the frames that came out right and those that came out wrong. All is drawn from
@@ -22,13 +23,14 @@ from ..backends.embedded import EmbeddedDiarizer
 from ..backends.embedded.activity import drop_runs
 from ..backends.embedded.confidence import (
     VOICES,
-    WEIGHTS,
     ConfidenceModel,
     Counts,
     Frames,
     Rows,
     frames_of,
+    weights_path,
 )
+from ..backends.embedded.embeddings import EncoderName
 from ..progress import ignore_progress
 from ..types import SpeakerBounds, Turn
 from .acoustics import Generator
@@ -52,13 +54,13 @@ Truth = npt.NDArray[np.bool_]
 logger = logging.getLogger(__name__)
 
 
-def train(speech: Path, conversations: int, seed: int) -> ConfidenceModel:
+def train(speech: Path, encoder: EncoderName, conversations: int, seed: int) -> ConfidenceModel:
     """The model fitted on so many made-up conversations between the voices of `speech`."""
     torch.set_num_threads(1)
     voices = read_voices(speech, packaged_silero())
     if len(voices) < max(SPEAKER_COUNTS) + CROWD:
         raise SystemExit(f"{speech} holds {len(voices)} recordings of a speaker; {max(SPEAKER_COUNTS) + CROWD} needed.")
-    engine, learned = EmbeddedDiarizer(), []
+    engine, learned = EmbeddedDiarizer(encoder), []
     for number in range(conversations):
         learned.append(lesson(engine, usual_conversation(np.random.default_rng([seed, number]), voices)))
         if (number + 1) % 20 == 0:
@@ -143,12 +145,16 @@ def _rounded(values: npt.NDArray[np.float64]) -> tuple[Any, ...]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--speech", type=Path, required=True, help="folder of recordings of one speaker each")
-    parser.add_argument("--output", type=Path, default=WEIGHTS, help="JSON file to write; by default the package's")
+    parser.add_argument(
+        "--encoder", choices=("campplus", "ge2e"), default="campplus", help="with which the engine works"
+    )
+    parser.add_argument("--output", type=Path, help="JSON file to write; by default the package's")
     parser.add_argument("--conversations", type=int, default=240, help="to make and diarize, a minute or so each")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    train(options.speech, options.conversations, options.seed).save(options.output)
+    model = train(options.speech, options.encoder, options.conversations, options.seed)
+    model.save(options.output or weights_path(options.encoder))
 
 
 if __name__ == "__main__":

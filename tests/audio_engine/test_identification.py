@@ -176,4 +176,4 @@ def test_the_sample_has_a_voiceprint_of_each_speaker_and_the_engine_says_of_whic
         assert np.linalg.norm(voiceprint.vector) == pytest.approx(1, abs=1e-4)
     again = heard(sample, 1, seconds=12).voiceprints[0]  # of whom speaks first
     assert again
-    assert np.dot(again.vector, first.vector) > 0.9 > np.dot(first.vector, second.vector)
+    assert np.dot(again.vector, first.vector) > 0.7 > 0.5 > np.dot(first.vector, second.vector)

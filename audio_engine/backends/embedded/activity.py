@@ -32,10 +32,19 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Activity:
-    """Posterior probabilities of the 20 ms frames, each of shape (frames,): of any speech, of two or more voices."""
+    """Posterior probabilities of the 20 ms frames, each of shape (frames,): of any speech, of two or more voices.
+    Speech begins above `onset` and goes on above `offset`."""
 
     speech: Posteriors
     overlap: Posteriors
+    onset: float = ONSET
+    offset: float = OFFSET
+
+    def mask(self) -> Mask:
+        """Speech or not in each 20 ms frame."""
+        mask = hysteresis(self.speech, self.onset, self.offset)
+        mask = drop_runs(mask, False, round(MINIMUM_PAUSE * FRAME_RATE))
+        return drop_runs(mask, True, round(MINIMUM_SPEECH * FRAME_RATE))
 
 
 def listen(
@@ -46,13 +55,6 @@ def listen(
 
     _, overlap, speech = probabilities(pcm, gain, silero, head, report).T
     return Activity(np.ascontiguousarray(speech), np.ascontiguousarray(overlap))
-
-
-def speech_mask(posteriors: Posteriors) -> Mask:
-    """Speech or not in each 20 ms frame."""
-    mask = hysteresis(posteriors, ONSET, OFFSET)
-    mask = drop_runs(mask, False, round(MINIMUM_PAUSE * FRAME_RATE))
-    return drop_runs(mask, True, round(MINIMUM_SPEECH * FRAME_RATE))
 
 
 def hysteresis(scores: npt.NDArray[np.floating], onset: float, offset: float) -> Mask:

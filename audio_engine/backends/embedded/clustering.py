@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ...types import SpeakerBounds
 from . import vbx
 from .spectral import MINIMUM_NEIGHBOURS, Labels, Matrix, NeighbourGraph, kmeans, unit_rows
-from .voice_space import shipped_space
+from .voice_space import VoiceSpace
 
 MAXIMUM_SPEAKERS = 10  # looked for when the caller sets no bound
 NEIGHBOUR_SHARES = (0.05, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3, 0.4)  # of the windows
@@ -33,7 +33,7 @@ Vectors = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Clusters:
-    """`centroids` (speakers, scales, 256), unit length over scales and dimensions together."""
+    """`centroids` (speakers, scales, dimension), unit length over scales and dimensions together."""
 
     centroids: Vectors
 
@@ -52,13 +52,13 @@ def _spread(total: int, limit: int) -> npt.NDArray[np.int64]:
     return np.linspace(0, total - 1, min(limit, total)).round().astype(np.int64)
 
 
-def cluster(vectors: Vectors, centres: npt.NDArray[np.int64], bounds: SpeakerBounds) -> Clusters:
+def cluster(vectors: Vectors, centres: npt.NDArray[np.int64], bounds: SpeakerBounds, space: VoiceSpace) -> Clusters:
     """Finds the speakers in sampled windows (windows, scales, dimension), around `centres` (windows,) in 10 ms frames.
     Of too few windows it finds fewer speakers than `bounds` asks for."""
     flat = vectors.reshape(len(vectors), -1).astype(np.float64)
     kept = _first_played(unit_rows(flat))
     unit = unit_rows(flat[kept])
-    labels = _partition(flat[kept], unit, centres[kept], bounds)
+    labels = _partition(flat[kept], unit, centres[kept], bounds, space)
     for _ in range(REFINEMENTS):
         means = unit_rows(np.stack([unit[labels == label].mean(axis=0) for label in np.unique(labels)]))
         labels = (unit @ means.T).argmax(axis=1)
@@ -72,7 +72,9 @@ def _first_played(unit: Matrix) -> npt.NDArray[np.bool_]:
     return np.asarray(~copies.any(axis=1))
 
 
-def _partition(vectors: Matrix, unit: Matrix, centres: npt.NDArray[np.int64], bounds: SpeakerBounds) -> Labels:
+def _partition(
+    vectors: Matrix, unit: Matrix, centres: npt.NDArray[np.int64], bounds: SpeakerBounds, space: VoiceSpace
+) -> Labels:
     """The speaker of each window, `unit` being `vectors` at unit length."""
     windows = len(unit)
     low = min(bounds.exact or bounds.minimum or 1, windows)
@@ -80,7 +82,7 @@ def _partition(vectors: Matrix, unit: Matrix, centres: npt.NDArray[np.int64], bo
     if high == 1:
         return np.zeros(windows, dtype=np.int64)
     if windows >= FEWEST:
-        labels = vbx.voices(vectors, centres, shipped_space())
+        labels = vbx.voices(vectors, centres, space)
         if low <= labels.max() + 1 <= high:
             return labels
     if windows <= 2 * MINIMUM_NEIGHBOURS or high >= windows - 1:

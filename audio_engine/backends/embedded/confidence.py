@@ -23,14 +23,14 @@ import numpy.typing as npt
 from ...types import Diarization, Turn
 from .activity import Posteriors
 from .blocks import block_ranges
+from .embeddings import EncoderName
 from .frame_features import FRAME_RATE
 from .resegmentation import Scores
 
-WEIGHTS = Path(__file__).with_name("confidence_weights.json")
 FEATURES = (
     "speech",  # logit of silero's posterior
     "speech around",  # its mean over AROUND
-    "overlap",  # logit of the head's posterior
+    "overlap",  # logit of its posterior
     "overlap around",
     "edge",  # frames to the nearest begin or end of a turn, log
     "similarity",  # of the frame to the centroid of its speaker
@@ -72,7 +72,7 @@ class ConfidenceModel:
     bias: tuple[float, ...]
 
     @classmethod
-    def load(cls, path: Path = WEIGHTS) -> ConfidenceModel:
+    def load(cls, path: Path) -> ConfidenceModel:
         values = json.loads(path.read_text(encoding="ascii"))
         weights = tuple(tuple(row) for row in values["weights"])
         return cls(tuple(values["low"]), tuple(values["high"]), weights, tuple(values["bias"]))
@@ -87,9 +87,13 @@ class ConfidenceModel:
         return 1 / (1 + np.exp(-scores))
 
 
+def weights_path(encoder: EncoderName) -> Path:
+    return Path(__file__).with_name(f"confidence_{encoder}.json")
+
+
 @cache
-def shipped_model() -> ConfidenceModel:
-    return ConfidenceModel.load()
+def shipped_model(encoder: EncoderName) -> ConfidenceModel:
+    return ConfidenceModel.load(weights_path(encoder))
 
 
 def support(scores: Scores, path: npt.NDArray[np.int64]) -> Support:
@@ -103,9 +107,9 @@ def support(scores: Scores, path: npt.NDArray[np.int64]) -> Support:
     return np.stack((chosen, chosen - others.max(axis=1)), axis=1).astype(np.float16)
 
 
-def with_confidence(found: Diarization, evidence: Evidence) -> Diarization:
+def with_confidence(found: Diarization, evidence: Evidence, model: ConfidenceModel) -> Diarization:
     """`found` with the confidence of each frame, and of each turn: the mean of its frames."""
-    frames, model = Frames(found, evidence), shipped_model()
+    frames = Frames(found, evidence)
     scores = np.zeros(len(frames), dtype=np.uint8)
     for start, stop in block_ranges(len(frames), BLOCK_FRAMES):
         right = model.probabilities(frames.features(start, stop), frames.voices[start:stop])

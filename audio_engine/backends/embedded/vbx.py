@@ -15,11 +15,14 @@ from .embeddings import GRID
 from .spectral import Labels, Matrix
 from .voice_space import VoiceSpace
 
-STARTS = 12  # clusters to start with; what is too many dies out
+STARTS = (12, 16, 24)  # clusters to start with; what is too many dies out
+LENIENCE = (
+    150.0  # nats: what one more voice may cost. A true one in half a minute costs about 100, half of one that noise
+)
+# has split costs 200 and more
 START_SHARPNESS = 5.0  # of the starting responsibilities, as logits
 EVIDENCE = 0.3  # of a window: its neighbours on the grid overlap it and tell much the same
-PRIOR = 8.0  # weight of the distribution between voices: the higher, the fewer voices
-PRIOR_WINDOWS = 250  # of more windows it weighs more, or every mood of a voice would be another voice
+PRIOR_WINDOWS = 250  # of more windows the space's prior weighs more, or every mood of a voice would be another voice
 STAY = 0.8  # probability that the same voice speaks a grid step later
 LEAST_WINDOWS = 4  # of a voice
 ROUNDS = 20
@@ -30,27 +33,44 @@ def voices(vectors: Matrix, centres: npt.NDArray[np.int64], space: VoiceSpace) -
     """The voice of each window, shape (windows,), numbered from 0 without gaps; `vectors` (windows, inputs), `centres`
     (windows,) rising, in 10 ms frames."""
     points = space.about_these_voices(vectors)
-    share = start(space.about_all_voices(vectors))
-    prior = PRIOR * max(1.0, len(vectors) / PRIOR_WINDOWS)
+    prior = space.prior.item() * max(1.0, len(vectors) / PRIOR_WINDOWS)
     stay = STAY ** (np.diff(centres) / GRID)
-    weight, before = np.full(share.shape[1], 1 / share.shape[1]), -np.inf
-    for _ in range(ROUNDS):
-        scores, distance = _scores(points, share, space.between, prior)
-        share, weight, likelihood = forward_backward(scores, weight, stay)
-        if likelihood - distance - before < CONVERGED:
-            break
-        before = likelihood - distance
-    return _without_slight(share)
+    ends = [_settled(points, share, space.between, prior, stay) for share in starts(space.about_all_voices(vectors))]
+    return choice([(_without_slight(share), bound) for share, bound in ends])
 
 
-def start(points: Matrix) -> Matrix:
-    """Responsibilities (windows, STARTS at most) by average linkage of cosines."""
+def choice(ends: list[tuple[Labels, float]]) -> Labels:
+    """Of the labels that the starts have led to, with the bounds of their likelihood in nats: those with the most
+    voices of all within LENIENCE of the likeliest."""
+    best = max(bound for _, bound in ends)
+    return max((end for end in ends if end[1] >= best - LENIENCE), key=lambda end: (end[0].max(), end[1]))[0]
+
+
+def starts(points: Matrix) -> list[Matrix]:
+    """Responsibilities (windows, clusters) by average linkage of cosines, one for each of STARTS."""
     from scipy.cluster.hierarchy import fcluster, linkage
 
-    clusters = min(STARTS, max(2, len(points) // 3))
-    labels = fcluster(linkage(points, "average", metric="cosine"), clusters, "maxclust") - 1
-    share = np.exp(START_SHARPNESS * (labels[:, None] == np.arange(labels.max() + 1)))
-    return share / share.sum(axis=1, keepdims=True)
+    tree = linkage(points, "average", metric="cosine")
+    found = []
+    for most in STARTS:
+        labels = fcluster(tree, min(most, max(2, len(points) // 3)), "maxclust") - 1
+        share = np.exp(START_SHARPNESS * (labels[:, None] == np.arange(labels.max() + 1)))
+        found.append(share / share.sum(axis=1, keepdims=True))
+    return found
+
+
+def _settled(
+    points: Matrix, share: Matrix, between: npt.NDArray[np.float32], prior: float, stay: Matrix
+) -> tuple[Matrix, float]:
+    """Responsibilities (windows, voices) that change no more, and the lower bound of their likelihood."""
+    weight, bound = np.full(share.shape[1], 1 / share.shape[1]), -np.inf
+    for _ in range(ROUNDS):
+        scores, distance = _scores(points, share, between, prior)
+        share, weight, likelihood = forward_backward(scores, weight, stay)
+        if likelihood - distance - bound < CONVERGED:
+            break
+        bound = likelihood - distance
+    return share, bound
 
 
 def _scores(points: Matrix, share: Matrix, between: npt.NDArray[np.float32], prior: float) -> tuple[Matrix, float]:

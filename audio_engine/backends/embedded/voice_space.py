@@ -15,23 +15,24 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from .embeddings import EncoderName
 from .spectral import Matrix
-
-WEIGHTS = Path(__file__).with_name("voice_space.safetensors")
 
 
 @dataclass(frozen=True)
 class VoiceSpace:
     """`mean` (inputs,) of all embeddings, `directions` (inputs, dimensions), the most telling first, and the variance
     `between` (dimensions,) voices along them, that within a voice being 1; float32. An input is a window's embeddings
-    at all scales, one after the other."""
+    at all scales, one after the other. `prior` (1,) is the weight of that distribution in clustering: the
+    higher, the fewer voices."""
 
     mean: npt.NDArray[np.float32]
     directions: npt.NDArray[np.float32]
     between: npt.NDArray[np.float32]
+    prior: npt.NDArray[np.float32]
 
     @classmethod
-    def load(cls, path: Path = WEIGHTS) -> VoiceSpace:
+    def load(cls, path: Path) -> VoiceSpace:
         from safetensors.numpy import load_file
 
         return cls(**load_file(path))
@@ -51,6 +52,10 @@ class VoiceSpace:
         return (vectors - vectors.mean(axis=0)) @ self.directions
 
 
+def weights_path(encoder: EncoderName) -> Path:
+    return Path(__file__).with_name(f"voice_space_{encoder}.safetensors")
+
+
 @cache
-def shipped_space() -> VoiceSpace:
-    return VoiceSpace.load()
+def shipped_space(encoder: EncoderName) -> VoiceSpace:
+    return VoiceSpace.load(weights_path(encoder))

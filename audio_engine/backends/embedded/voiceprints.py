@@ -1,7 +1,7 @@
-"""A speaker's voiceprint: the mean of the GE2E embeddings of where nobody else speaks.
+"""A speaker's voiceprint: the mean of the embeddings of where nobody else speaks.
 
 Source: Wan et al., "Generalized End-to-End Loss for Speaker Verification" (ICASSP 2018), whose speaker centroid is the
-mean of the unit embeddings of windows. Here a window's embedding is that of both scales, one after the other, and the
+mean of the unit embeddings of windows. Here a window's embedding is that of all scales, one after the other, and the
 windows least like the mean are left out, among which are most of those that are another's.
 """
 
@@ -15,8 +15,7 @@ import numpy.typing as npt
 from ...types import Turn
 from ...voices import Voiceprint
 from ..base import voiceprint
-from . import packages
-from .embeddings import SCALES, Windows
+from .embeddings import Windows
 from .frame_features import FRAME_RATE
 from .spectral import Matrix, unit_rows
 
@@ -32,11 +31,12 @@ Owners = npt.NDArray[np.int16]
 Rows = npt.NDArray[np.int64]
 
 
-def voiceprints(windows: Windows, turns: Sequence[Turn], speakers: int, frames: int) -> tuple[Voiceprint | None, ...]:
+def voiceprints(
+    windows: Windows, turns: Sequence[Turn], speakers: int, frames: int, model: str
+) -> tuple[Voiceprint | None, ...]:
     """By speaker; None for one who is alone in the middle of no window. `turns` say who speaks; `frames` are the
-    recording's, of 20 ms."""
-    owners, shares = window_owners(windows.centres, solo_speakers(turns, frames))
-    model = packages.name_and_version(packages.SPEAKER_ENCODER)
+    recording's, of 20 ms; `model` is the encoder's name and version."""
+    owners, shares = window_owners(windows.centres, solo_speakers(turns, frames), max(windows.scales))
     found: list[Voiceprint | None] = []
     for speaker in range(speakers):
         rows = _best_rows(owners == speaker, shares >= MOSTLY, windows.alone >= PURE)
@@ -54,12 +54,12 @@ def solo_speakers(turns: Sequence[Turn], frames: int) -> Owners:
     return solo
 
 
-def window_owners(centres: Rows, solo: Owners) -> tuple[Owners, npt.NDArray[np.float64]]:
-    """Who is alone in the middle of each longer window around `centres`, 10 ms frame numbers, and in what share of it;
+def window_owners(centres: Rows, solo: Owners, length: int) -> tuple[Owners, npt.NDArray[np.float64]]:
+    """Who is alone in the middle of each window of `length` around `centres`, in 10 ms frames, and in what share of it;
     both of shape (windows,)."""
     middles = np.minimum(centres // 2, len(solo) - 1)
     owners, alone = solo[middles], np.zeros(len(centres))
-    reach = max(SCALES) // 4  # 20 ms frames to either side
+    reach = length // 4  # 20 ms frames to either side
     for offset in range(-reach, reach):
         seen = middles + offset
         inside = (seen >= 0) & (seen < len(solo))

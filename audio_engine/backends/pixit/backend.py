@@ -73,15 +73,14 @@ class PixitSeparator(SpeechSeparator):
         if self._network is not None:
             return
         go_offline()
-        encoder = packages.locate(packages.SPEAKER_ENCODER)
-        if (reason := self.missing()) or encoder is None:
-            raise EngineError("ENGINE_UNAVAILABLE", reason or "", details={"engine": self.name})
+        if reason := self.missing():
+            raise EngineError("ENGINE_UNAVAILABLE", reason, details={"engine": self.name})
         with warnings.catch_warnings():  # of what the libraries could do and is not used here
             warnings.simplefilter("ignore")
             from ..embedded.networks import load_speaker_encoder
             from .loading import load_network
 
-            self._encoder = load_speaker_encoder(encoder)
+            self._encoder = load_speaker_encoder(packages.path_of(packages.GE2E))
             self._network = load_network(SEPARATION, WAVLM)
 
     def separator(self, pcm: Samples, overlaps: Overlaps, scratch: Path, progress: Progress) -> EstimatedSeparator:

@@ -18,7 +18,7 @@ from ...exemplars import RATE, Activity
 from ...overlaps import Overlaps
 from ...spectra import Signal
 from ..base import Samples
-from ..embedded.embeddings import SCALES, encode
+from ..embedded.ge2e import SCALES, encode
 from ..embedded.level import frame_levels, gain_curve
 from ..embedded.mel import HOP, mel_power
 

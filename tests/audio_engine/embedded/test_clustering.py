@@ -8,9 +8,11 @@ import pytest
 
 from audio_engine.backends.embedded.clustering import LARGEST_SAMPLE, cluster, sample_rows
 from audio_engine.backends.embedded.embeddings import GRID
+from audio_engine.backends.embedded.voice_space import shipped_space
 from audio_engine.types import SpeakerBounds
 
 SCALES, DIMENSIONS = 2, 256
+SPACE = shipped_space("ge2e")
 
 
 def voices(speakers: int, windows_each: int, spread: float = 0.6) -> tuple[npt.NDArray[np.float32], npt.NDArray]:
@@ -28,7 +30,7 @@ def on_the_grid(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
 
 def found_among(speakers: int, windows_each: int, bounds: SpeakerBounds) -> int:
     vectors, _ = voices(speakers, windows_each)
-    return len(cluster(vectors, on_the_grid(vectors), bounds))
+    return len(cluster(vectors, on_the_grid(vectors), bounds, SPACE))
 
 
 def nearest(vectors: npt.NDArray[np.float32], centroids: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
@@ -38,7 +40,7 @@ def nearest(vectors: npt.NDArray[np.float32], centroids: npt.NDArray[np.float32]
 @pytest.mark.parametrize("speakers", [2, 3, 5])
 def test_well_separated_voices_are_counted_and_told_apart(speakers: int) -> None:
     vectors, whose = voices(speakers, 40)
-    found = cluster(vectors, on_the_grid(vectors), SpeakerBounds())
+    found = cluster(vectors, on_the_grid(vectors), SpeakerBounds(), SPACE)
     assert len(found) == speakers
     labels = nearest(vectors, found.centroids)
     assert all(len(set(labels[whose == speaker])) == 1 for speaker in range(speakers))
@@ -76,8 +78,8 @@ def test_the_sample_of_a_long_recording_is_bounded_and_spread_over_it() -> None:
 def test_clustering_twice_gives_the_same_bytes() -> None:
     vectors = voices(4, 30)[0]
     assert (
-        cluster(vectors, on_the_grid(vectors), SpeakerBounds()).centroids.tobytes()
-        == cluster(vectors, on_the_grid(vectors), SpeakerBounds()).centroids.tobytes()
+        cluster(vectors, on_the_grid(vectors), SpeakerBounds(), SPACE).centroids.tobytes()
+        == cluster(vectors, on_the_grid(vectors), SpeakerBounds(), SPACE).centroids.tobytes()
     )
 
 
@@ -86,4 +88,4 @@ def test_a_recording_that_is_played_again_and_again_has_no_more_voices_than_once
     vectors, _ = voices(2, 30)
     generator = np.random.default_rng(0)
     again = np.concatenate([vectors + 0.005 * generator.standard_normal(vectors.shape) for _ in range(times)])
-    assert len(cluster(again.astype(np.float32), on_the_grid(again), SpeakerBounds())) == 2
+    assert len(cluster(again.astype(np.float32), on_the_grid(again), SpeakerBounds(), SPACE)) == 2

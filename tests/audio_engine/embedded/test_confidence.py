@@ -18,9 +18,11 @@ from audio_engine.backends.embedded.confidence import (
     Evidence,
     Frames,
     frames_of,
+    shipped_model,
     support,
     with_confidence,
 )
+from audio_engine.backends.embedded.embeddings import EncoderName
 from audio_engine.formats import parse_rttm, result_from_json
 from audio_engine.pipeline import run
 from audio_engine.progress import ignore_progress
@@ -121,7 +123,9 @@ def test_judging_piece_by_piece_changes_nothing(
 ) -> None:
     monkeypatch.setattr(confidence, "BLOCK_FRAMES", block)
     bare, evidence = engine.examine(speech, SpeakerBounds(), tmp_path, ignore_progress)
-    np.testing.assert_allclose(scores(with_confidence(bare, evidence)), scores(found), atol=1)
+    np.testing.assert_allclose(
+        scores(with_confidence(bare, evidence, shipped_model(engine.encoder))), scores(found), atol=1
+    )
 
 
 def test_frames_know_their_voices_edges_and_talk() -> None:
@@ -145,8 +149,9 @@ def test_support_is_the_chosen_speakers_lead_over_the_next() -> None:
     assert support(scores[:, :1], np.array([0, 0])).tolist() == [[0.75, 0], [0.5, 0]]
 
 
-def test_the_shipped_model_fits_the_features_and_survives_being_saved(tmp_path: Path) -> None:
-    model = ConfidenceModel.load()
+@pytest.mark.parametrize("encoder", ["campplus", "ge2e"])
+def test_the_shipped_models_fit_the_features_and_survive_being_saved(encoder: EncoderName, tmp_path: Path) -> None:
+    model = shipped_model(encoder)
     assert len(model.low) == len(model.high) == len(FEATURES)
     assert all(len(row) == len(FEATURES) for row in model.weights)
     model.save(tmp_path / "again.json")

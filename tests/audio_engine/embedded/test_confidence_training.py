@@ -75,7 +75,7 @@ def test_conversations_to_learn_from_are_the_same_for_a_seed_and_mostly_of_one_a
 def test_too_few_speakers_are_refused(tmp_path: Path) -> None:
     wavfile.write(tmp_path / "one.wav", 16_000, np.zeros(16_000, dtype=np.int16))
     with pytest.raises(SystemExit, match="14 needed"):
-        train(tmp_path, conversations=1, seed=0)
+        train(tmp_path, "campplus", conversations=1, seed=0)
 
 
 def test_reliability_counts_the_right_ones_of_each_ten_points() -> None:

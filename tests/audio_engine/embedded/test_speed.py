@@ -11,11 +11,12 @@ import torch
 from scipy.io import wavfile
 
 from audio_engine.backends.embedded import packages
-from audio_engine.backends.embedded.embeddings import SCALES, embed
+from audio_engine.backends.embedded.embeddings import embed
 from audio_engine.backends.embedded.frame_features import FRAME, LOGIT, SILERO_FRAME, feature_blocks
+from audio_engine.backends.embedded.ge2e import SCALES, Ge2eEncoder
 from audio_engine.backends.embedded.level import GainCurve, frame_levels, gain_curve
 from audio_engine.backends.embedded.mel import mel_power
-from audio_engine.backends.embedded.networks import SpeakerEncoder, load_silero, load_speaker_encoder
+from audio_engine.backends.embedded.networks import load_silero
 
 Wave = npt.NDArray[np.float32]
 
@@ -31,20 +32,12 @@ def gain(minute: Wave) -> GainCurve:
     return gain_curve(frame_levels(minute))
 
 
-@pytest.fixture(scope="module")
-def encoder() -> SpeakerEncoder:
-    path = packages.locate(packages.SPEAKER_ENCODER)
-    assert path is not None
-    return load_speaker_encoder(path)
-
-
 @pytest.mark.parametrize("processors", ["1", "3"])
 def test_silero_in_blocks_flips_no_frame_of_the_packaged_one_heard_in_order(
     minute: Wave, gain: GainCurve, processors: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", processors)
-    path = packages.locate(packages.SILERO)
-    assert path is not None
+    path = packages.path_of(packages.SILERO)
     packaged = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]
     heard = torch.from_numpy(gain.apply(minute, 0))
     whole = heard[: len(heard) // SILERO_FRAME * SILERO_FRAME].split(SILERO_FRAME)
@@ -58,12 +51,14 @@ def test_silero_in_blocks_flips_no_frame_of_the_packaged_one_heard_in_order(
     assert ((ours > 0.5) != (expected > 0.5)).mean() <= 0.002
 
 
-def cosines(minute: Wave, gain: GainCurve, encoder: SpeakerEncoder, bf16: bool, scratch: Path) -> Wave:
+def cosines(minute: Wave, gain: GainCurve, bf16: bool, scratch: Path) -> Wave:
     """Of every seventh window to the same window encoded by itself in float32, shape (windows,)."""
     speech = np.ones(len(minute) // FRAME, dtype=bool)
     speech[500:700] = False
     fractions: list[float] = []
-    windows = embed(minute, gain, speech, speech * 1.0, encoder, bf16, scratch, fractions.append)
+    path = packages.path_of(packages.GE2E)
+    windows = embed(minute, gain, speech, speech * 1.0, Ge2eEncoder(path, bf16), scratch, fractions.append)
+    encoder = Ge2eEncoder(path, bf16=False).network
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
     found = []
@@ -80,18 +75,15 @@ def cosines(minute: Wave, gain: GainCurve, encoder: SpeakerEncoder, bf16: bool, 
 def test_embeddings_of_blocks_are_those_of_single_windows(
     minute: Wave,
     gain: GainCurve,
-    encoder: SpeakerEncoder,
     processors: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", processors)
-    assert cosines(minute, gain, encoder, False, tmp_path).min() > 0.9999
+    assert cosines(minute, gain, False, tmp_path).min() > 0.9999
 
 
-def test_embeddings_in_half_the_bits_are_nearly_the_same(
-    minute: Wave, gain: GainCurve, encoder: SpeakerEncoder, tmp_path: Path
-) -> None:
-    found = cosines(minute, gain, encoder, True, tmp_path)
+def test_embeddings_in_half_the_bits_are_nearly_the_same(minute: Wave, gain: GainCurve, tmp_path: Path) -> None:
+    found = cosines(minute, gain, True, tmp_path)
     assert found.mean() > 0.999
     assert found.min() > 0.98

@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from audio_engine.backends.embedded.embeddings import GRID
-from audio_engine.backends.embedded.vbx import LEAST_WINDOWS, forward_backward, voices
+from audio_engine.backends.embedded.embeddings import GRID, EncoderName
+from audio_engine.backends.embedded.vbx import LEAST_WINDOWS, LENIENCE, choice, forward_backward, voices
 from audio_engine.backends.embedded.voice_space import VoiceSpace, shipped_space
 
 DIMENSIONS = 8
@@ -18,7 +18,9 @@ DIMENSIONS = 8
 def space() -> VoiceSpace:
     """Its directions are the inputs themselves; voices are far apart along all of them."""
     inputs = np.eye(DIMENSIONS, dtype=np.float32)
-    return VoiceSpace(np.zeros(DIMENSIONS, np.float32), inputs, np.full(DIMENSIONS, 9.0, np.float32))
+    return VoiceSpace(
+        np.zeros(DIMENSIONS, np.float32), inputs, np.full(DIMENSIONS, 9.0, np.float32), np.full(1, 8.0, np.float32)
+    )
 
 
 def talk(turns: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
@@ -51,6 +53,13 @@ def test_many_windows_of_a_voice_make_no_more_voices_than_few(space: VoiceSpace)
     assert of_one_kind(voices(vectors, GRID * np.arange(len(vectors)), space), whose)
 
 
+def test_more_voices_are_taken_where_they_cost_little_and_not_where_they_cost_much() -> None:
+    one, two, three = (np.arange(6) % voices for voices in (1, 2, 3))
+    assert choice([(one, 0.0), (two, -LENIENCE / 2)]) is two
+    assert choice([(one, 0.0), (two, -2 * LENIENCE)]) is one
+    assert choice([(three, -1000.0), (one, -1200.0), (two, -1010.0)]) is three
+
+
 def test_responsibilities_and_likelihood_are_those_of_all_paths() -> None:
     generator = np.random.default_rng(1)
     scores, stay = generator.standard_normal((5, 3)), np.array([0.8, 0.5, 0.0, 0.9])
@@ -74,8 +83,9 @@ def test_windows_far_apart_in_time_say_nothing_of_each_other() -> None:
     assert share == pytest.approx(np.exp(scores))
 
 
-def test_the_shipped_space_has_unit_variance_scales_for_two_embeddings() -> None:
-    shipped = shipped_space()
-    assert shipped.directions.shape == (2 * 256, len(shipped.between))
+@pytest.mark.parametrize(("encoder", "inputs"), [("campplus", 192), ("ge2e", 2 * 256)])
+def test_the_shipped_spaces_are_of_their_encoders_embeddings(encoder: EncoderName, inputs: int) -> None:
+    shipped = shipped_space(encoder)
+    assert shipped.directions.shape == (inputs, len(shipped.between))
     assert (shipped.between > 0).all()
     assert shipped.between[0] == shipped.between.max()

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from audio_engine.backends.embedded.embeddings import DIMENSION, Windows
+from audio_engine.backends.embedded.embeddings import Windows
 from audio_engine.backends.embedded.voice_space import VoiceSpace
-from audio_engine.training import voice_space
 from audio_engine.training.conversations import Mixture
-from audio_engine.training.voice_space import Lesson, fit, lesson, train
+from audio_engine.training.voice_space import Fit, Lesson, fit, lesson, train
 
 VOICE, ROOM, MOOD, INPUTS = 0, 1, 2, 6
+HOW = Fit({}, dimensions=INPUTS, ridge=0.01, prior=8.0)
+SCALES, DIMENSION = (120, 200), 256
 
 
 def conversations() -> list[Lesson]:
@@ -31,11 +32,9 @@ def conversations() -> list[Lesson]:
     return lessons
 
 
-def test_the_first_direction_is_that_in_which_voices_differ(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voice_space, "DIMENSIONS", INPUTS)
-    monkeypatch.setattr(voice_space, "RIDGE", 0.01)
+def test_the_first_direction_is_that_in_which_voices_differ() -> None:
     lessons = conversations()
-    space = fit(lessons)
+    space = fit(lessons, HOW)
     first = np.abs(space.directions[:, 0]) / np.linalg.norm(space.directions[:, 0])
     assert first[VOICE] > 0.99
     windows = np.concatenate(
@@ -47,10 +46,10 @@ def test_the_first_direction_is_that_in_which_voices_differ(monkeypatch: pytest.
 
 def test_the_same_lessons_give_the_same_file(tmp_path: Path) -> None:
     for name in ("first", "second"):
-        fit(conversations()).save(tmp_path / name)
+        fit(conversations(), HOW).save(tmp_path / name)
     assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
     read = VoiceSpace.load(tmp_path / "first")
-    assert np.array_equal(read.directions, fit(conversations()).directions)
+    assert np.array_equal(read.directions, fit(conversations(), HOW).directions)
 
 
 class Heard:
@@ -59,7 +58,7 @@ class Heard:
     def hear(self, pcm: np.ndarray, scratch: Path, progress: object) -> tuple[None, Windows]:
         centres = np.arange(20, len(pcm) // 160, 40)
         vectors = np.broadcast_to(centres[:, None, None], (len(centres), 2, DIMENSION)).astype(np.float16)
-        return None, Windows(centres, np.ones(len(centres), dtype=np.float32), vectors)
+        return None, Windows(centres, np.ones(len(centres), dtype=np.float32), vectors, SCALES)
 
 
 def test_windows_of_one_voice_are_learned_from_and_those_of_several_are_not() -> None:
@@ -77,4 +76,4 @@ def test_windows_of_one_voice_are_learned_from_and_those_of_several_are_not() ->
 def test_too_few_speakers_are_refused(tmp_path: Path) -> None:
     wavfile.write(tmp_path / "one.wav", 16_000, np.zeros(16_000, dtype=np.int16))
     with pytest.raises(SystemExit, match="13 needed"):
-        train(tmp_path, {0: 1})
+        train(tmp_path, "campplus")
