@@ -126,6 +126,8 @@ def test_from_signing_up_to_hearing_and_saving_one_speaker(
 ) -> None:
     sign_up(page, soloist, "edna@example.org")
 
+    page.click("#options-summary")
+    page.fill("[name=num_speakers]", "2")
     page.set_input_files("#pick-files", conversation)
     page.wait_for_selector("#queue >> text=5:00 · 1,650 credits")
     assert page.inner_text("#total") == "1,650 credits of your 20,000"

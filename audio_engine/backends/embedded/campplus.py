@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 WINDOW = 150  # mel frames of 10 ms
 MARGIN = 75  # mel frames that are heard beyond the outermost windows of a stretch
 DIMENSION = 192
+STEP = 200  # mel frames, of which there are a multiple: for each new length PyTorch keeps kernels and buffers
 PIECE = 150  # frames of 20 ms
 PIECES = 60
 FARTHEST = 1500  # frames of 20 ms from the first of a piece to its last
@@ -66,9 +67,9 @@ class CamPlusEncoder:
         """What the network finds in each 20 ms of mean-free mels, shape (len(mels) / 2, 512)."""
         import torch
 
-        from .campplus_network import MEL_FRAMES, SEGMENT
+        from .campplus_network import MEL_FRAMES
 
-        whole = np.pad(mels, ((0, -len(mels) % (MEL_FRAMES * SEGMENT)), (0, 0)), mode="edge")
+        whole = np.pad(mels, ((0, -len(mels) % STEP), (0, 0)), mode="edge")
         with torch.inference_mode():
             found: Tensor = self.network(torch.from_numpy(whole).to(self.dtype))
         return found[: len(mels) // MEL_FRAMES]
