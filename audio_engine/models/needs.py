@@ -28,6 +28,15 @@ def lacking(engine: str) -> str | None:
     return None
 
 
+def not_here(model: Model, engine: str) -> str:
+    """Of a model that anybody may fetch, for the engine of that name."""
+    return (
+        f"The weights of {model.repository} ({model.megabytes:,} MB) are not on this machine. "
+        f"Fetch them with: python manage.py models fetch {engine}. Or copy the folder {model.name} of "
+        "another installation's models folder into this one's."
+    )
+
+
 def unusable(model: Model, error: Exception) -> EngineError:
     """ENGINE_UNAVAILABLE for a model whose files are here and could not be loaded."""
     log.error("%s cannot be loaded", model.name, exc_info=error)

@@ -38,21 +38,15 @@ def source(meaning: str) -> s.ChoiceField:
     return s.ChoiceField(SOURCES, required=False, help_text=meaning)
 
 
-class ChoosingSerializer(WorkSerializer):
-    """Ends as `stems` and, where one was asked for, `engine`; everything else that says which stems is used up."""
-
-    def choose(self, given: dict[str, Any]) -> tuple[str, ...]:
-        raise NotImplementedError
-
-    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
-        options = {"stems": self.choose(given)}
-        if engine := given.get("engine") or given.get("model_name"):
-            options["engine"] = engine
-        kept = {name: value for name, value in given.items() if name in WorkSerializer().fields}
-        return kept | options
+def asking_for(stems: tuple[str, ...], given: dict[str, Any]) -> dict[str, Any]:
+    """`given` with `stems` and, where one was asked for, `engine`; everything else that says which stems is used up."""
+    options: dict[str, Any] = {"stems": stems}
+    if engine := given.get("engine") or given.get("model_name"):
+        options["engine"] = engine
+    return {name: value for name, value in given.items() if name in WorkSerializer().fields} | options
 
 
-class SeparateSerializer(ChoosingSerializer):
+class SeparateSerializer(WorkSerializer):
     mode = s.ChoiceField(
         MODES,
         default="four",
@@ -65,7 +59,10 @@ class SeparateSerializer(ChoosingSerializer):
         required=False, max_length=40, help_text="One of the server's engines; `auto` takes the first that knows them."
     )
 
-    def choose(self, given: dict[str, Any]) -> tuple[str, ...]:
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        return asking_for(self._stems(given), given)
+
+    def _stems(self, given: dict[str, Any]) -> tuple[str, ...]:
         stem = given.get("stem")
         if given["mode"] != SINGLE:
             if stem:
@@ -76,12 +73,15 @@ class SeparateSerializer(ChoosingSerializer):
         return (stem,)
 
 
-class ExtractStemsSerializer(ChoosingSerializer):
+class ExtractStemsSerializer(WorkSerializer):
     stem_types = StemsField(help_text="Names of stems; the model's sources if left out.")
     model_name = s.CharField(required=False, max_length=40, help_text="`htdemucs`, `htdemucs_ft` or `htdemucs_6s`.")
     two_stems_mode = source("This source, and everything but it, instead of `stem_types`.")
 
-    def choose(self, given: dict[str, Any]) -> tuple[str, ...]:
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        return asking_for(self._stems(given), given)
+
+    def _stems(self, given: dict[str, Any]) -> tuple[str, ...]:
         if two := given.get("two_stems_mode"):
             return (two, f"no_{two}")
         return tuple(given.get("stem_types", ()))
@@ -97,7 +97,7 @@ WAYS: dict[str, Callable[[Any], tuple[str, ...]]] = {
 }
 
 
-class AdvancedSerializer(ChoosingSerializer):
+class AdvancedSerializer(WorkSerializer):
     """The stems are chosen in one way at most; `target_stems` and `exclude_stems` then keep and drop some of them."""
 
     method = s.ChoiceField(METHODS, default=METHODS[0], help_text="The only one that there is.")
@@ -113,7 +113,10 @@ class AdvancedSerializer(ChoosingSerializer):
         required=False, max_length=40, help_text="One of the server's engines; `auto` takes the first that knows them."
     )
 
-    def choose(self, given: dict[str, Any]) -> tuple[str, ...]:
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        return asking_for(self._stems(given), given)
+
+    def _stems(self, given: dict[str, Any]) -> tuple[str, ...]:
         chosen = self._chosen(given)
         if missing := [stem for stem in given.get("target_stems", ()) if stem not in chosen]:
             raise s.ValidationError({"target_stems": f"{', '.join(missing)} is not among {', '.join(chosen)}."})

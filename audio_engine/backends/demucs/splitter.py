@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import EngineError
 from ...models import MODELS, locate
+from ...models.needs import not_here
 from ...models.offline import go_offline
 from ..base import Samples, Splitter
 
@@ -30,11 +31,7 @@ class DemucsSplitter(Splitter):
         if find_spec("demucs") is None:
             return "The package demucs is not installed: pip install demucs"
         if locate(self._model) is None:
-            return (
-                f"The weights of {self._model.repository} ({self._model.megabytes:,} MB) are not on this machine. "
-                f"Fetch them with: python manage.py models fetch {self.name}. Or copy the folder {self._model.name} of "
-                "another installation's models folder into this one's."
-            )
+            return not_here(self._model, self.name)
         return None
 
     def load(self) -> None:

@@ -1,7 +1,7 @@
 """Embeddings by CAM++: a stretch of the recording is heard once, without its pauses, and pooled in every window.
 
 Wang et al., "CAM++: A Fast and Efficient Network for Speaker Verification Using Context-Aware Masking" (Interspeech
-2023), trained by its authors on 200,000 speakers of Chinese and English.
+2023), trained by its authors on Chinese and English.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ FARTHEST = 1500  # frames of 20 ms from the first of a piece to its last
 class CamPlusEncoder:
     """An `Encoder`; in bfloat16 where the processor multiplies it."""
 
-    name = "campplus"
     packaged = packages.CAMPPLUS
     scales = (WINDOW,)
     dimension = DIMENSION

@@ -31,8 +31,6 @@ class Encoder(Protocol):
     points are best embedded at once."""
 
     @property
-    def name(self) -> str: ...
-    @property
     def packaged(self) -> PackagedFile: ...
     @property
     def scales(self) -> tuple[int, ...]: ...
@@ -110,6 +108,6 @@ def embed(
 
 
 def _even_blocks(frames: int, most: int) -> list[tuple[int, int]]:
-    """Of equal length, on the grid: what a block is heard against must not be a stub of a second."""
+    """Of equal length, on the grid, so that the processors have the same to do."""
     blocks = -(-frames // most)
     return list(block_ranges(frames, -(-frames // (blocks * GRID)) * GRID)) if blocks else []

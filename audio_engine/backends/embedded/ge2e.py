@@ -30,7 +30,6 @@ DIMENSION = 256
 class Ge2eEncoder:
     """An `Encoder`; in bfloat16 where the processor multiplies it."""
 
-    name = "ge2e"
     packaged = packages.GE2E
     scales = SCALES
     dimension = DIMENSION

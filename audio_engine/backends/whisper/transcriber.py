@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import EngineError
 from ...models import MODELS, locate
+from ...models.needs import not_here
 from ...models.offline import go_offline
 from ...transcription.transcript import Heard, Span, Word
 from ...transcription.windows import RATE
@@ -42,11 +43,7 @@ class WhisperTranscriber(Transcriber):
         if find_spec("faster_whisper") is None:
             return f"The package faster-whisper is not installed: pip install '{PACKAGE}'"
         if locate(self._model) is None:
-            return (
-                f"The weights of {self._model.repository} ({self._model.megabytes:,} MB) are not on this machine. "
-                f"Fetch them with: python manage.py models fetch {self.name}. Or copy the folder {self._model.name} of "
-                "another installation's models folder into this one's."
-            )
+            return not_here(self._model, self.name)
         return None
 
     def load(self) -> None:
