@@ -81,7 +81,10 @@ def diarized(media: Media, recording) -> Job:
 @pytest.fixture(scope="session")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Soloist]:
     """A web server without workers: jobs go on when a test says so."""
-    server = Soloist(tmp_path_factory.mktemp("web"), environment={"SOLOIST_STREAMS_PER_ACCOUNT": "12"})
+    server = Soloist(
+        tmp_path_factory.mktemp("web"),
+        environment={"SOLOIST_STREAMS_PER_ACCOUNT": "12", "SOLOIST_EXTRACTORS": "youtube"},
+    )
     try:
         server.manage("migrate", "--verbosity", "0")
         server.start_web()

@@ -1,24 +1,18 @@
-"""The official pyannoteai-sdk against the running product, and the examples of pyannoteAI's documents as they stand."""
+"""The official pyannoteai-sdk against the running product."""
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import time
 import wave
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 from pyannoteai.sdk import Client
 from pyannoteai.sdk.client import PyannoteAIFailedJob
 
-from tests.processes import ROOT
 from tests.serving import Soloist
 
-DOCUMENTS = ROOT.parent / "shared" / "reference"
 SECONDS = 10.0
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pyannoteai")  # what the SDK says of uploads, polling
 
@@ -108,57 +102,3 @@ def test_the_sdk_tells_what_is_wrong(sdk, beginning):
             refused()
         assert refusal.value.response.status_code == 400
         assert refusal.value.response.json()["message"] == "Invalid request"
-
-
-# --- the documents
-
-
-def document(name: str) -> str:
-    path = DOCUMENTS / name
-    if not path.exists():
-        pytest.skip(f"needs pyannoteAI's documents in {DOCUMENTS.name}")
-    return path.read_text()
-
-
-def examples(name: str, language: str) -> list[str]:
-    """Those of a language, without the indentation that the document gives them."""
-    blocks = re.findall(rf"^( *)```{language}\b.*?\n(.*?)^\1```", document(name), re.MULTILINE | re.DOTALL)
-    return [re.sub(f"^{indent}", "", code, flags=re.MULTILINE) for indent, code in blocks]
-
-
-def here(code: str, soloist: Soloist, key: str) -> str:
-    return code.replace("https://api.pyannote.ai", f"{soloist.url}/pyannoteai").replace("YOUR_API_KEY", key)
-
-
-def run(code: str) -> Any:
-    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def test_the_tutorials_python_examples_run(soloist, key, monkeypatch, capsys):
-    ask, poll = (here(code, soloist, key) for code in examples("pyannoteai-diarize-tutorial.md", "python")[:2])
-    names: dict[str, Any] = {}
-    exec(ask, names)
-    answer = names["response"].json()
-    assert (names["response"].status_code, answer["status"]) == (200, "created")
-    pause = time.sleep
-    monkeypatch.setattr(time, "sleep", lambda _: pause(0.5))
-    exec(poll, names | {"job_id": answer["jobId"]})
-    assert capsys.readouterr().out.splitlines()[-1] == "Job failed"  # there is no recording at that address
-
-
-def test_the_tutorials_shell_examples_run(soloist, key):
-    ask, poll = (here(code, soloist, key) for code in examples("pyannoteai-diarize-tutorial.md", "bash")[:2])
-    job = run(ask)
-    assert (set(job), job["status"]) == ({"jobId", "status"}, "created")
-    assert run(poll.replace("YOUR_JOB_ID", job["jobId"]))["jobId"] == job["jobId"]
-
-
-def test_the_references_shell_example_runs(soloist, key):
-    """It gives all numbers of speakers at once, which the text below it forbids."""
-    [code] = re.findall(r"^curl --request POST.*?'$", document("pyannoteai-diarize-api.md"), re.MULTILINE | re.DOTALL)
-    code = here(code, soloist, key).replace("<token>", key)
-    told = run(code)
-    assert (told["message"], [wrong["field"] for wrong in told["errors"]]) == ("Invalid request", ["numSpeakers"])
-    assert run(code.replace('  "numSpeakers": 2,\n', ""))["status"] == "created"
