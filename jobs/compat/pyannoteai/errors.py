@@ -23,8 +23,12 @@ OUR_WORDS = re.compile("|".join(name for name in MEMBERS if "_" in name))
 def envelope(refusal: Refusal) -> tuple[int, Body]:
     if refusal.status not in BAD_INPUT:
         return refusal.status, {"requestId": refusal.id, "message": refusal.message}
+    theirs = "errors" in refusal.details  # found in the request as it was sent; else in the options made of it
     wrong = [
-        {"field": MEMBERS.get(name, name), "message": OUR_WORDS.sub(lambda word: MEMBERS[word[0]], rule)}
+        {
+            "field": name if theirs else MEMBERS.get(name, name),
+            "message": OUR_WORDS.sub(lambda word: MEMBERS[word[0]], rule),
+        }
         for name, rule in refusal.wrong.items()
     ]
     return 400, {"message": INVALID if wrong else refusal.message, "errors": wrong}
