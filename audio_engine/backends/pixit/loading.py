@@ -80,9 +80,15 @@ def load_network(separation: Model, wavlm: Model) -> StreamNetwork:
 
 
 def _read(path: Path) -> Any:
-    """As pyannote.audio reads a checkpoint whose architecture it does not know, but once: each copy takes 1.3 GB."""
-    kind = import_module(ARCHITECTURE).ToTaToNet
-    return kind.load_from_checkpoint(path, map_location="cpu", weights_only=False)
+    """As pyannote.audio reads a checkpoint whose architecture it does not know, but the weights become the network's as
+    they are, into which they would be copied otherwise: each copy takes 1.3 GB.
+    """
+
+    class Adopting(import_module(ARCHITECTURE).ToTaToNet):  # type: ignore[misc]
+        def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = True) -> Any:
+            return super().load_state_dict(state_dict, strict, assign)
+
+    return Adopting.load_from_checkpoint(path, map_location="cpu", weights_only=False)
 
 
 def _place(network: StreamNetwork) -> None:
@@ -99,7 +105,7 @@ def _place(network: StreamNetwork) -> None:
 @contextmanager
 def wavlm_shaped_as(folder: Path) -> Iterator[None]:
     """While a ToTaToNet is built, which would fetch WavLM's own weights only to have them overwritten by its own, give
-    it an empty WavLM of the shape that `folder` tells.
+    it a WavLM of the shape that `folder` tells, without memory for weights.
     """
     module = import_module(ARCHITECTURE)
 
@@ -108,7 +114,8 @@ def wavlm_shaped_as(folder: Path) -> Iterator[None]:
         def from_pretrained(_: str) -> Any:
             from transformers import AutoConfig, AutoModel
 
-            return AutoModel.from_config(AutoConfig.from_pretrained(folder))
+            with torch.device("meta"):
+                return AutoModel.from_config(AutoConfig.from_pretrained(folder))
 
     usual = getattr(module, "AutoModel", None)
     module.AutoModel = Empty  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from pyannote.audio.core.task import Problem, Resolution, Specifications
 from pyannote.audio.models.separation import ToTaToNet
+from transformers import AutoConfig, AutoModel
 
 from audio_engine.backends.pixit.loading import wavlm_shaped_as
 from tests.audio_engine.pyannote.random_models import save
@@ -51,6 +52,7 @@ def pixit(models: Path, sizes: Sizes = TINY) -> None:
     torch.manual_seed(4)
     with wavlm_shaped_as(shape):
         network = ToTaToNet(dprnn=dict(sizes.dprnn))
+    network.wavlm = AutoModel.from_config(AutoConfig.from_pretrained(shape))
     network.specifications = tuple(
         Specifications(
             problem=problem,
