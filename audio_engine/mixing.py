@@ -1,4 +1,4 @@
-"""A recording of any rate and channels as the stereo recordings that models of music hear, and back."""
+"""A recording of any rate and channels as the stereo recordings that engines for music hear, and back."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ median filters (Fitzgerald, "Harmonic/Percussive Separation using Median Filteri
 Disch, "Extending Harmonic-Percussive Separation of Audio Signals", ISMIR 2014). The second is what there is of a frame
 also in those frames around that are most like it (REPET-SIM: Rafii & Pardo, "Music/Voice Separation Using the
 Similarity Matrix", ISMIR 2012). Everything else is other sound: noise, blows, steps, a ringing that comes once; but
-drums too.
+drums too, unless they accompany a voice.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ ALONG_TIME, ALONG_FREQUENCY = 17, 17  # frames, 0.4 s, and bins, 177 Hz, of the 
 CLEARLY = 2.0  # the separation factor: so many times as much harmonic as percussive
 ALIKE = 12  # frames whose median is what comes again
 LEAST_LIKENESS = 0.5  # cosine of two frames' magnitudes in bands
+LOWEST_VOICE = 100.0  # Hz; what lies below accompanies it
 MEDIANS = 6  # parts of a piece, one after another, since each value comes with those of ALIKE frames
 APART = 21  # frames, half a second: so far at least from one another and from the frame itself
 
@@ -55,8 +56,12 @@ class MusicMask:
         numbers = [number for number in range(piece - AROUND, piece + AROUND + 1) if number in self._pieces]
         around = np.concatenate([self._rest.recall(self._without_speech, number) for number in numbers], axis=1)
         first = numbers.index(piece) * PIECE
-        again: Matrix = np.sqrt(repeating(around, first, first + PIECE))
-        return again * harmonic(around, first, first + PIECE)
+        return self._found(around, first, first + PIECE)
+
+    def _found(self, around: Matrix, first: int, last: int) -> Matrix:
+        """The mask of the frames `first` to `last` of magnitudes (bins, frames)."""
+        again: Matrix = np.sqrt(repeating(around, first, last))
+        return again * harmonic_and_percussive(around, first, last)[0]
 
     def _without_speech(self, piece: int) -> Matrix:
         """Magnitudes of a piece's frames, shape (bins, frames)."""
@@ -74,14 +79,32 @@ class MusicMask:
         return inside.astype(np.float32)
 
 
-def harmonic(magnitudes: Matrix, first: int, last: int) -> Matrix:
-    """How much of the frames `first` to `last` of magnitudes (bins, frames) clearly sounds on, 0 to 1."""
+class AccompanimentMask(MusicMask):
+    """What of each bin of a song is not its voice, `pcm` (samples,) float32 at 16 kHz mono: music as above, blows that
+    come again, and everything too low for a voice.
+    """
+
+    def __init__(self, pcm: Samples) -> None:
+        super().__init__(pcm, (), None)
+
+    def _found(self, around: Matrix, first: int, last: int) -> Matrix:
+        again = repeating(around, first, last)
+        harmonic, percussive = harmonic_and_percussive(around, first, last)
+        mask: Matrix = np.maximum(np.sqrt(again) * harmonic, again * percussive)
+        mask[: round(LOWEST_VOICE * GRID.size / RATE)] = 1
+        return mask
+
+
+def harmonic_and_percussive(magnitudes: Matrix, first: int, last: int) -> tuple[Matrix, Matrix]:
+    """How much of the frames `first` to `last` of magnitudes (bins, frames) clearly sounds on, 0 to 1, and how much is
+    clearly sudden.
+    """
     low, high = max(0, first - ALONG_TIME), min(magnitudes.shape[1], last + ALONG_TIME)
     inner = slice(first - low, last - low)
     sustained = np.square(median_filter(magnitudes[:, low:high], (1, ALONG_TIME))[:, inner]) + 1e-20
     sudden = np.square(median_filter(magnitudes[:, first:last], (ALONG_FREQUENCY, 1))) + 1e-20
-    found: Matrix = sustained / (sustained + np.float32(CLEARLY**2) * sudden)
-    return found
+    factor = np.float32(CLEARLY**2)
+    return sustained / (sustained + factor * sudden), sudden / (sudden + factor * sustained)
 
 
 def repeating(magnitudes: Matrix, first: int, last: int) -> Matrix:

@@ -33,6 +33,7 @@ ENGINES: dict[str, str] = {
     "htdemucs": "audio_engine.backends.demucs:htdemucs",
     "htdemucs_ft": "audio_engine.backends.demucs:htdemucs_ft",
     "htdemucs_6s": "audio_engine.backends.demucs:htdemucs_6s",
+    "basic": "audio_engine.backends.basic:BasicSplitter",
 }
 
 _loaded: list[Backend] = []

@@ -37,8 +37,9 @@ def split(request: StemsRequest, media: MediaInfo, scratch: Path, progress: Prog
     names = tuple(dict.fromkeys(request.stems)) or engine.sources
     channels = Channels.of(media.layout, media.channels)
     decoder, decoded = Decoder(request.source, request.limits), overall.step("decode")
+    rate = engine.rate or media.sample_rate
     mix = write_mix(
-        decoder, channels, engine.rate, scratch / "mix.f32", lambda seconds: decoded("decode", seconds / media.seconds)
+        decoder, channels, rate, scratch / "mix.f32", lambda seconds: decoded("decode", seconds / media.seconds)
     )
     media = replace(media, seconds=decoder.frames / decoder.rate)
     stats, files = _write(engine, mix, names, channels, media, scratch, overall.step("separate"))
@@ -48,7 +49,7 @@ def split(request: StemsRequest, media: MediaInfo, scratch: Path, progress: Prog
         models=engine.models(),
         media=media,
         files=files,
-        warnings=tuple(damage(decoder)),
+        warnings=(*damage(decoder), *filter(None, [engine.warning])),
         stems=stats,
     )
 

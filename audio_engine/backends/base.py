@@ -124,11 +124,12 @@ class Splitter(Backend, Protocol):
 
     tasks: ClassVar[tuple[Work, ...]] = ("stems",)
     sources: tuple[str, ...]  # of `music.SOURCES`, those that it tells apart
+    warning: str = ""  # in each result
 
     @property
     @abstractmethod
-    def rate(self) -> int:
-        """Hz of what it hears. Loads the backend."""
+    def rate(self) -> int | None:
+        """Hz of what it hears, None for the recording's own. Loads the backend."""
 
     @abstractmethod
     def models(self) -> tuple[str, ...]:
@@ -136,8 +137,8 @@ class Splitter(Backend, Protocol):
 
     @abstractmethod
     def split(self, mix: Mix, wanted: frozenset[str]) -> Iterator[Mapping[str, Samples]]:
-        """The `wanted` ones of `sources` in `mix`, which is at `rate`: in stretches that follow each other and are all
-        of it, each source as shape (frames, 2 * pairs) of the mix's pairs. Memory does not grow with the recording.
+        """The `wanted` ones of `sources` in `mix`, which is at that rate: in stretches that follow each other and are
+        all of it, each source as shape (frames, 2 * pairs) of the mix's pairs. Memory does not grow with the recording.
         Raises EngineError.
         """
 

@@ -75,7 +75,9 @@ class SeparateSerializer(WorkSerializer):
 
 class ExtractStemsSerializer(WorkSerializer):
     stem_types = StemsField(help_text="Names of stems; the model's sources if left out.")
-    model_name = s.CharField(required=False, max_length=40, help_text="`htdemucs`, `htdemucs_ft` or `htdemucs_6s`.")
+    model_name = s.CharField(
+        required=False, max_length=40, help_text="`htdemucs`, `htdemucs_ft`, `htdemucs_6s` or `basic`."
+    )
     two_stems_mode = source("This source, and everything but it, instead of `stem_types`.")
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:

@@ -49,8 +49,7 @@ def queued(media) -> Job:
     return lifecycle.submit(media, "stems", StemsOptions(stems=("vocals", "instrumental")))
 
 
-@pytest.fixture
-def finished(models, queued, recording) -> Job:
+def done(queued: Job, recording: Path) -> Job:
     """As the worker would have done it: the engine itself, in this process."""
     running = lifecycle.claim("engine", "tests")
     assert running == queued
@@ -65,6 +64,11 @@ def finished(models, queued, recording) -> Job:
             if file.kind == "audio"
         ]
     return lifecycle.succeed(running, result.to_json(), kept)
+
+
+@pytest.fixture
+def finished(models, queued, recording) -> Job:
+    return done(queued, recording)
 
 
 # --- through the running product
@@ -232,10 +236,19 @@ def test_without_its_model_a_request_is_refused_with_how_to_get_it(api, upload, 
     answer = upload("stem-extraction/api/extract", mode="six")
     assert (answer.status_code, answer.json()["error_code"]) == (422, "ENGINE_UNAVAILABLE")
     assert "python manage.py models fetch htdemucs_6s" in answer.json()["message"]
-    assert not any(mode["available"] for mode in api.get(f"{STEMS}/modes").json()["modes"])
-    assert not any(entry["allowed"] for entry in api.get(f"{STEMS}/catalog").json()["stems"])
-    assert not any(package["allowed"] for package in api.get(f"{STEMS}/packages/available").json()["packages"])
+    modes = api.get(f"{STEMS}/modes").json()["modes"]
+    assert [mode["mode"] for mode in modes if mode["available"]] == ["single", "two"]
+    allowed = [entry["id"] for entry in api.get(f"{STEMS}/catalog").json()["stems"] if entry["allowed"]]
+    assert allowed == ["vocals", "other", "instrumental", "no_vocals", "no_other"]
+    packages = api.get(f"{STEMS}/packages/available").json()["packages"]
+    assert [package["id"] for package in packages if package["allowed"]] == ["two", "isolation"]
     assert ledger.available(alice) == 1_000_000
+
+
+def test_without_any_model_voices_and_the_rest_come_apart_by_basic_means(api, queued, recording):
+    told = api.get(f"{STEMS}/status/{done(queued, recording).number}").json()
+    assert (told["engine"], told["models"], list(told["levels"])) == ("basic", [], ["vocals", "instrumental"])
+    assert "by basic means" in told["warnings"][0]
 
 
 def test_nothing_sent_and_nothing_to_pay_with(models, api, alice, upload):

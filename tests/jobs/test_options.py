@@ -106,7 +106,7 @@ def test_what_makes_no_sense_is_refused_by_name(task: str, given: dict, field: s
 
 
 @pytest.mark.parametrize(
-    ("stems", "engine", "weights"), [(["vocals"], "htdemucs", 84), (["no_piano"], "htdemucs_6s", 55)]
+    ("stems", "engine", "weights"), [(["drums"], "htdemucs", 84), (["no_piano"], "htdemucs_6s", 55)]
 )
 def test_stems_whose_model_is_not_here_are_refused_with_how_to_get_it(stems: list[str], engine: str, weights: int):
     with pytest.raises(JobError) as refused:

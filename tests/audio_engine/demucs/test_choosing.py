@@ -28,6 +28,7 @@ def fresh() -> None:
 def test_auto_takes_the_first_that_is_here_and_knows_the_stems(tiny_demucs, tmp_path, monkeypatch):
     monkeypatch.setenv("SOLOIST_MODELS_DIR", str(tmp_path))
     assert engine_for(("vocals", "drums")) == "htdemucs"  # which will say what is missing
+    assert engine_for(()) == "basic"
     for name in ("htdemucs_6s", "htdemucs_ft", "htdemucs"):
         shutil.copytree(tiny_demucs / name, tmp_path / name)
         assert engine_for(("vocals", "drums")) == name
