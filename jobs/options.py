@@ -38,6 +38,7 @@ from .errors import JobError
 
 MOST_SPEAKERS = 20
 MOST_KNOWN_VOICES = 50
+LARGEST_SUBTITLES = 500_000  # characters; those of a long film have a fifth of it
 LONGEST_SAMPLE = 30.0  # seconds, of a voice
 TOLERANCE = 1.01  # decoding may find a little more than a file's packets tell
 OUTPUT_LIMITS = {"sample_rate": (8_000, 192_000), "bit_depth": (8, 32)}  # Hz, bits

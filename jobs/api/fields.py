@@ -12,8 +12,7 @@ from rest_framework import serializers
 from audio_engine.errors import EngineError
 from audio_engine.music import STEMS
 from audio_engine.transcription.subtitles import decoded
-
-LARGEST_SUBTITLES = 500_000  # characters; those of a long film have a fifth of it
+from jobs.options import LARGEST_SUBTITLES
 
 
 class FiniteField(serializers.FloatField):

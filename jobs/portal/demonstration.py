@@ -33,10 +33,11 @@ def recording() -> Path:
 
 def context() -> dict[str, Any]:
     return {
-        "speakers": figures.speaker_cards(result(), []),
+        "cards": figures.speaker_cards(result(), []),
         "recording": figures.recording_figures(result()),
         "seconds": result()["media"]["seconds"],
         "timeline": reverse("demonstration-timeline"),
+        "of_speakers": True,
     }
 
 

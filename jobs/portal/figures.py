@@ -12,35 +12,66 @@ from audio_engine.transcription.writing import plain
 from jobs.models import Track
 from jobs.wording import clock, in_words
 
+PARTS = {"denoised": "Cleaned"}  # what is not called as its file is
 COLOURS = 8  # Okabe and Ito's set; the number beside each tells a ninth speaker from the first
 
 
 @dataclass(frozen=True, slots=True)
-class SpeakerCard:
-    speaker: int  # from 0
+class Card:
+    """A speaker, or a part of the sound: a lane of the player and a card below it."""
+
+    number: int  # from 0
     name: str
-    colour: int  # 1 to COLOURS
-    talk: str
-    percent: int
+    tail: str  # beside the lane
     figures: list[tuple[str, str]]  # label, value
     track: Track | None
+    talk: str = ""
+    percent: int | None = None  # of the talk
+
+    @property
+    def colour(self) -> int:
+        return colour_of(self.number)
 
 
-def speaker_cards(result: dict[str, Any], tracks: list[Track]) -> list[SpeakerCard]:
+def speaker_cards(result: dict[str, Any], tracks: list[Track]) -> list[Card]:
     by_speaker = {track.speaker: track for track in tracks if track.kind == Track.Kind.AUDIO}
     voices = {voice["speaker"]: voice for voice in result.get("voice_attributes") or []}
-    return [
-        SpeakerCard(
-            speaker=stats["speaker"],
-            name=name_of(stats["speaker"]),
-            colour=colour_of(stats["speaker"]),
-            talk=clock(round(stats["talk_seconds"])),
-            percent=round(stats["talk_share"] * 100),
-            figures=_figures(stats) + _voice(voices.get(stats["speaker"])),
-            track=by_speaker.get(stats["speaker"]),
-        )
-        for stats in result["speakers"]
-    ]
+    known = {who["speaker"]: who for who in result.get("identifications") or []}
+    cards = []
+    for stats in result["speakers"]:
+        speaker = stats["speaker"]
+        figures = _known(known.get(speaker)) + _figures(stats) + _voice(voices.get(speaker))
+        cards.append(_speaker(stats, figures, by_speaker.get(speaker)))
+    return cards
+
+
+def _speaker(stats: dict[str, Any], figures: list[tuple[str, str]], track: Track | None) -> Card:
+    talk, percent = clock(round(stats["talk_seconds"])), round(stats["talk_share"] * 100)
+    return Card(
+        number=stats["speaker"],
+        name=name_of(stats["speaker"]),
+        tail=f"{talk} · {percent} %",
+        figures=figures,
+        track=track,
+        talk=talk,
+        percent=percent,
+    )
+
+
+def part_cards(result: dict[str, Any], tracks: list[Track]) -> list[Card]:
+    """Of a job that has no speakers: the sounds that it made, in the engine's order."""
+    order = [file["name"] for file in result["files"]]
+    audio = [track for track in tracks if track.kind == Track.Kind.AUDIO]
+    audio.sort(key=lambda track: order.index(track.name) if track.name in order else len(order))
+    stems = {stem["stem"]: stem for stem in result.get("stems", ())}
+    cards = []
+    for number, track in enumerate(audio):
+        stem = track.name.rpartition(".")[0]
+        levels = _levels(stems[stem]) if stem in stems else []
+        tail = levels[0][1] if levels else ""
+        figures = _noise(result) if result["task"] == "denoising" else levels
+        cards.append(Card(number, PARTS.get(stem, stem.replace("_", " ").capitalize()), tail, figures, track))
+    return cards
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +122,25 @@ def timeline(result: dict[str, Any], recording: str, tracks: dict[int, str]) -> 
     }
 
 
+def parts_timeline(result: dict[str, Any], recording: str, tracks: dict[int, str]) -> dict[str, Any]:
+    """The same for parts of the sound, all heard all the time. The player finds their waveforms by itself."""
+    seconds = result["media"]["seconds"]
+    return {
+        "seconds": seconds,
+        "recording": recording,
+        "peaks": [],
+        "together": True,
+        "turns": [[0, seconds, part, None] for part in sorted(tracks)],
+        "tracks": [{"speaker": part, "url": url, "spans": []} for part, url in sorted(tracks.items())],
+    }
+
+
 def recording_figures(result: dict[str, Any]) -> list[tuple[str, str]]:
-    recording = result["recording"]
+    if "speech_seconds" in result:
+        return [("Speech", in_words(result["speech_seconds"]))]
+    recording = result.get("recording")
+    if recording is None:
+        return []
     return [
         ("Speech", in_words(recording["speech_seconds"])),
         ("Silence", in_words(recording["silence_seconds"])),
@@ -100,36 +148,39 @@ def recording_figures(result: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def facts(result: dict[str, Any]) -> list[tuple[str, str]]:
-    """What is told of a job that has no speakers."""
-    match result["task"]:
-        case "dialogue":
-            return [("Speech", in_words(result["speech_seconds"]))]
-        case "denoising":
-            before, after = result["before"], result["after"]
-            return [
-                ("Less noise", _level(result["noise_reduction_db"], "dB")),
-                ("Noise before", _level(before["noise_db"], "dBFS")),
-                ("after", _level(after["noise_db"], "dBFS")),
-                ("Loudness before", _level(before["loudness_lufs"], "LUFS")),
-                ("after", _level(after["loudness_lufs"], "LUFS")),
-            ]
-        case "stems":
-            return [(stem["stem"], _level(stem["rms_db"], "dBFS")) for stem in result["stems"]]
-    return []
+def _levels(stem: dict[str, Any]) -> list[tuple[str, str]]:
+    return [("RMS", _level(stem["rms_db"], "dBFS")), ("Peak", _peak(stem["peak"]))]
+
+
+def _noise(result: dict[str, Any]) -> list[tuple[str, str]]:
+    before, after = result["before"], result["after"]
+    return [
+        ("Noise lowered by", _level(result["noise_reduction_db"], "dB")),
+        ("Noise before", _level(before["noise_db"], "dBFS")),
+        ("Noise after", _level(after["noise_db"], "dBFS")),
+        ("Loudness before", _level(before["loudness_lufs"], "LUFS")),
+        ("Loudness after", _level(after["loudness_lufs"], "LUFS")),
+    ]
 
 
 def _figures(stats: dict[str, Any]) -> list[tuple[str, str]]:
-    peak = stats["peak"]
     return [
         ("Turns", str(stats["turns"])),
         ("Mean turn", f"{stats['mean_turn_seconds']:.1f} s"),
         ("In overlap", f"{stats['overlap_seconds']:.1f} s"),
         ("Loudness", _level(stats["loudness_lufs"], "LUFS")),
         ("RMS", _level(stats["rms_db"], "dBFS")),
-        ("Peak", _level(20 * math.log10(peak) if peak else None, "dBFS")),
+        ("Peak", _peak(stats["peak"])),
         ("Signal to noise", _level(stats["snr_db"], "dB")),
     ]
+
+
+def _known(who: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """Whose saved voice it is, of a job that was to say that."""
+    if who is None:
+        return []
+    match = who["match"]
+    return [("Known voice", "none" if match is None else f"{match}, {who['confidence'][match]} %")]
 
 
 def _voice(attributes: dict[str, Any] | None) -> list[tuple[str, str]]:
@@ -142,6 +193,10 @@ def _voice(attributes: dict[str, Any] | None) -> list[tuple[str, str]]:
     confidence = attributes["gender_confidence"]
     sounds = "—" if confidence is None else f"{attributes['gender']}, {confidence} % sure"
     return [("Pitch", f"{median} Hz, {low}–{high}"), ("Sounds", sounds)]
+
+
+def _peak(peak: float | None) -> str:
+    return _level(20 * math.log10(peak) if peak else None, "dBFS")
 
 
 def _level(value: float | None, unit: str) -> str:

@@ -4,33 +4,64 @@ from typing import Any
 from uuid import uuid4
 
 from django import forms
+from django.conf.locale import LANG_INFO
+from django.core.files.uploadedfile import UploadedFile
 
-from audio_engine import registry
+from audio_engine.errors import EngineError
+from audio_engine.registry import AUTO
+from audio_engine.transcription.languages import LANGUAGES
+from audio_engine.transcription.subtitles import decoded
+from audio_engine.types import Task
 from jobs.errors import JobError
-from jobs.options import MOST_SPEAKERS, asked_for
+from jobs.options import LARGEST_SUBTITLES, MOST_SPEAKERS, asked_for
 
-TASK_CHOICES = [
-    ("extraction", "Tracks and who spoke when"),
-    ("diarization", "Only who spoke when"),
-    ("denoising", "The recording with less noise"),
-]
-TRANSCRIPT_CHOICE = ("transcription", "What was said, and by whom")
+from .offers import MEANINGS, offers, runnable
+
 OVERLAP_CHOICES = [
     ("separate", "Split between the tracks"),
     ("keep", "All heard in each one’s track"),
     ("mute", "Left out of every track"),
 ]
+STEM_CHOICES = [("", "All that can be told apart"), ("vocals,instrumental", "Vocals, and all the rest")]
 QUALITY_CHOICES = [
     ("studio", "Studio: looks ahead"),
     ("balanced", "Balanced: quickest"),
     ("ultra", "Ultra: also knows the pauses"),
 ]
+STRENGTH_CHOICES = [("1", "As far as it goes"), ("0.75", "Most of it"), ("0.5", "Half of it"), ("0.25", "A little")]
+EQUALIZER_CHOICES = [
+    ("", "As it is"),
+    ("balanced", "Balanced"),
+    ("vocal", "Voices forward"),
+    ("bass_boost", "More bass"),
+]
+LOUDNESS_CHOICES = [
+    ("", "As it is"),
+    ("-14", "−14 LUFS: streaming"),
+    ("-16", "−16 LUFS: podcasts"),
+    ("-23", "−23 LUFS: broadcasting"),
+]
+LANGUAGE_CHOICES = sorted(
+    ((code, LANG_INFO[code]["name"]) for code in LANGUAGES & LANG_INFO.keys() if "name" in LANG_INFO[code]),
+    key=lambda choice: choice[1],
+)
 STATE_CHOICES = [("", "All"), ("active", "Under way"), ("succeeded", "Done"), ("failed", "Failed or canceled")]
+FIELDS = {"diarizer": "engine", "input_srt": "subtitles"}  # of the options that have another name here
+# By the field that names it: the task of the engines to choose from. The first are those that tell speakers.
+ENGINE_FIELDS: dict[str, Task] = {"engine": "extraction", "recogniser": "transcription", "splitter": "stems"}
 
 
 def _count(label: str) -> forms.IntegerField:
     widget = forms.NumberInput(attrs={"min": 1, "max": MOST_SPEAKERS, "inputmode": "numeric", "placeholder": "auto"})
     return forms.IntegerField(label=label, required=False, min_value=1, max_value=MOST_SPEAKERS, widget=widget)
+
+
+def _choice(label: str, choices: list[tuple[str, str]], initial: str = "") -> forms.ChoiceField:
+    return forms.ChoiceField(label=label, choices=choices, required=False, initial=initial)
+
+
+def _engine(label: str) -> forms.CharField:
+    return forms.CharField(label=label, required=False, max_length=40, widget=forms.Select)
 
 
 class SubmitForm(forms.Form):
@@ -40,26 +71,55 @@ class SubmitForm(forms.Form):
     file = forms.FileField(required=False, allow_empty_file=True, max_length=1000)
     url = forms.CharField(label="Link", required=False, max_length=2000)
     media = forms.UUIDField(required=False)  # of a recording that came in by parts
-    task = forms.ChoiceField(label="Wanted", choices=TASK_CHOICES, required=False, initial="extraction")
+    task = _choice("What to make", [(task, name) for task, (name, _) in MEANINGS.items()], "extraction")
+    engine = _engine("Engine")
+    voice_attributes = forms.BooleanField(label="Tell pitch, and guess gender by it", required=False)
     num_speakers = _count("Exactly")
     min_speakers = _count("At least")
     max_speakers = _count("At most")
-    overlap = forms.ChoiceField(
-        label="Where several speak at once", choices=OVERLAP_CHOICES, required=False, initial="separate"
-    )
-    engine = forms.CharField(label="Engine", required=False, max_length=40, widget=forms.Select)
+    # of tracks
+    overlap = _choice("Where several speak at once", OVERLAP_CHOICES, "separate")
     clean_background = forms.BooleanField(label="Lower noise and music in the tracks", required=False)
-    voice_attributes = forms.BooleanField(label="Tell pitch, and guess gender by it", required=False)
-    quality = forms.ChoiceField(label="Noise reduction", choices=QUALITY_CHOICES, required=False, initial="studio")
     compact = forms.BooleanField(label="Leave the silence out of the tracks", required=False)
+    # of a transcript
+    language = _choice("Language", [("", "Found out"), *LANGUAGE_CHOICES])
+    recogniser = _engine("Recogniser of words")
+    subtitles = forms.FileField(
+        label="Subtitles that you have (SRT)", required=False, widget=forms.FileInput(attrs={"accept": ".srt"})
+    )
+    # of a dialogue separation
+    split_background = forms.BooleanField(label="Split the background into music and effects", required=False)
+    # of music
+    stems = _choice("Stems", STEM_CHOICES)
+    splitter = _engine("Engine")
+    # of less noise
+    quality = _choice("Noise reduction", QUALITY_CHOICES, "studio")
+    strength = _choice("Noise to take away", STRENGTH_CHOICES, "1")
+    loudness = _choice("Loudness", LOUDNESS_CHOICES)
+    equalizer = _choice("Equaliser", EQUALIZER_CHOICES)
+    compress = forms.BooleanField(label="Even out loud and soft", required=False)
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        names = [name for name, missing in registry.available("extraction").items() if missing is None]
-        self.offers_engines = len(names) > 1
-        if None in registry.available("transcription").values():
-            self.fields["task"].choices = [*TASK_CHOICES, TRANSCRIPT_CHOICE]
-        self.fields["engine"].widget.choices = [("", "The best for this server"), *((name, name) for name in names)]
+        self.offers = offers()
+        self.several: set[str] = set()  # the fields of engines that leave a choice
+        for field, task in ENGINE_FIELDS.items():
+            names = runnable(task)
+            if len(names) > 1:
+                self.several.add(field)
+            choices = [("", "The best for this server"), *((name, name) for name in names)]
+            self.fields[field].widget.choices = choices
+
+    def clean_subtitles(self) -> str:
+        sent: UploadedFile | None = self.cleaned_data["subtitles"]
+        if sent is None:
+            return ""
+        if sent.size > LARGEST_SUBTITLES:
+            raise forms.ValidationError(f"The subtitles are larger than {LARGEST_SUBTITLES // 1000} kB.")
+        try:
+            return decoded(sent.read()).replace("\0", "")  # which PostgreSQL's JSON cannot hold
+        except EngineError as error:
+            raise forms.ValidationError(error.message) from error
 
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data
@@ -67,27 +127,38 @@ class SubmitForm(forms.Form):
             try:
                 cleaned["options"] = asked_for(self.task_name, **self._options())
             except JobError as error:
-                rule = error.details.get("rule")
-                field = "engine" if error.details["field"] == "diarizer" else error.details["field"]
-                self.add_error(field, f"This {rule}." if rule else error.message)
+                rule, name = error.details.get("rule"), error.details["field"]
+                field = FIELDS.get(name, name)
+                self.add_error(field if field in self.fields else None, f"This {rule}." if rule else error.message)
         return cleaned
 
     def _options(self) -> dict[str, Any]:
-        """Of the task that is wanted. The engines to choose from are those that tell speakers."""
+        """Of the task that is wanted."""
         given = self.cleaned_data
-        if self.task_name == "denoising":
-            return {"quality": given["quality"] or "studio"}
-        told = {name: given[name] for name in ("num_speakers", "min_speakers", "max_speakers", "voice_attributes")}
-        engine = given["engine"] or registry.AUTO
-        if self.task_name == "transcription":
-            return {**told, "diarizer": engine}
-        return {
-            **told,
-            "overlap": given["overlap"] or "separate",
-            "clean_background": given["clean_background"],
-            "compact": given["compact"],
-            "engine": engine,
-        }
+        match self.task_name:
+            case "denoising":
+                return self._chosen("compress") | {
+                    "quality": given["quality"] or "studio",
+                    "strength": float(given["strength"] or 1),
+                    "equalizer": given["equalizer"] or None,
+                    "loudness": float(given["loudness"]) if given["loudness"] else None,
+                }
+            case "dialogue":
+                return self._chosen("split_background") | {"engine": given["engine"] or AUTO}
+            case "stems":
+                stems = given["stems"].split(",") if given["stems"] else ()
+                return {"stems": stems, "engine": given["splitter"] or AUTO}
+            case "transcription":
+                engines = {"engine": given["recogniser"] or AUTO, "diarizer": given["engine"] or AUTO}
+                return self._of_speakers() | engines | self._chosen("language") | {"input_srt": given["subtitles"]}
+        options = {"engine": given["engine"] or AUTO, "overlap": given["overlap"] or "separate"}
+        return self._of_speakers() | options | self._chosen("clean_background", "compact")
+
+    def _of_speakers(self) -> dict[str, Any]:
+        return self._chosen("num_speakers", "min_speakers", "max_speakers", "voice_attributes")
+
+    def _chosen(self, *names: str) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in names}
 
     @property
     def task_name(self) -> str:

@@ -127,13 +127,17 @@ def job(request: HttpRequest, job: UUID) -> HttpResponse:
 @require_safe
 def timeline(request: HttpRequest, job: UUID) -> HttpResponse:
     found = _own(request, job)
-    if found.result is None or found.task not in TURN_TASKS:
+    if found.result is None:
         raise Http404
-    audio = found.tracks.filter(kind=Track.Kind.AUDIO)
     # These addresses stay good as long as the session does; the signed ones they lead to run out.
-    tracks = {track.speaker: f"{reverse('job-file', args=[found.uuid, track.pk])}?listen" for track in audio}
+    tracks = {
+        card.number: f"{reverse('job-file', args=[found.uuid, card.track.pk])}?listen"
+        for card in _cards(found, list(found.tracks.all()))
+        if card.track
+    }
     recording = f"{reverse('job-recording', args=[found.uuid])}?listen"
-    response = JsonResponse(figures.timeline(found.result, recording, tracks))
+    drawn = figures.timeline if found.task in TURN_TASKS else figures.parts_timeline
+    response = JsonResponse(drawn(found.result, recording, tracks))
     response["Cache-Control"] = "private, max-age=3600"  # a finished job never changes
     return response
 
@@ -241,23 +245,26 @@ def _listed(request: HttpRequest) -> QuerySet[Job]:
     return owned_by(request.user).select_related("media").defer("result").annotate(speakers=speakers)
 
 
+def _cards(job: Job, tracks: list[Track]) -> list[figures.Card]:
+    assert job.result is not None
+    return (figures.speaker_cards if job.task in TURN_TASKS else figures.part_cards)(job.result, tracks)
+
+
 def _results(job: Job) -> dict[str, Any]:
     tracks = list(job.tracks.all())
+    cards = _cards(job, tracks)
     assert job.result is not None
-    results = {"result": job.result, "seconds": job.result["media"]["seconds"], "tracks": tracks}
-    if job.task not in TURN_TASKS:
-        sounds = [track for track in tracks if track.kind == Track.Kind.AUDIO]
-        return results | {"sounds": sounds, "facts": figures.facts(job.result)}
-    return (
-        results
-        | {
-            "speakers": figures.speaker_cards(job.result, tracks),
-            "recording": figures.recording_figures(job.result),
-            "timeline": reverse("job-timeline", args=[job.uuid]),
-            "formats": FORMATS,
-        }
-        | _transcript(job)
-    )
+    of_speakers = job.task in TURN_TASKS
+    results = {
+        "of_speakers": of_speakers,
+        "result": job.result,
+        "seconds": job.result["media"]["seconds"],
+        "tracks": tracks,
+        "cards": cards,
+        "recording": figures.recording_figures(job.result),
+        "timeline": reverse("job-timeline", args=[job.uuid]) if cards else "",
+    }
+    return results | {"formats": FORMATS} | _transcript(job) if of_speakers else results
 
 
 def _transcript(job: Job) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from jobs.portal.figures import colour_of
+from jobs.portal.offers import MEANINGS
 from jobs.wording import clock, in_words, state_words
 
 register = template.Library()
@@ -68,6 +69,12 @@ def percent(fraction: float) -> int:
 @register.filter
 def doing(job: object) -> str:
     return state_words(job.status, job.stage)  # type: ignore[attr-defined]
+
+
+@register.filter
+def task_name(job: object) -> str:
+    task = job.task  # type: ignore[attr-defined]
+    return MEANINGS[task][0] if task in MEANINGS else task.capitalize()
 
 
 @register.filter

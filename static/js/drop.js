@@ -1,20 +1,19 @@
 // The drop zone: gathers recordings, says what they cost, then sends them one after the other.
 
+import { gather } from "./gathering.js";
 import { addRow } from "./list.js";
-import { droppedFiles, isMedia, lengthOf } from "./picking.js";
+import { isMedia, lengthOf } from "./picking.js";
 import { sendInParts } from "./parts.js";
 import { clock } from "./player-view.js";
 import { queueRow, size } from "./queue-row.js";
 import { send } from "./upload.js";
+import { fields, obstacle, onChange, task } from "./wanted.js";
 
 const form = document.getElementById("drop");
 const [list, start, total, go, clear] = ["queue", "start", "total", "go", "clear"].map((id) => document.getElementById(id));
-const OPTIONS = ["task", "engine", "num_speakers", "min_speakers", "max_speakers", "overlap", "clean_background", "compact", "voice_attributes", "quality"];
 const PLAIN_PARTS = 2; // a file of so many parts goes in one request
 const queue = new Set();
 let sending = false;
-
-for (const element of form.querySelectorAll(".with-script")) element.hidden = element.id === "link-row";
 
 // --- gathering
 
@@ -57,17 +56,11 @@ function refuse(item, words) {
   item.view.stopped();
 }
 
-/** Those of the task that is chosen. */
-function showOptions() {
-  const task = form.elements.task.value;
-  for (const option of form.querySelectorAll("[data-for]")) option.hidden = !option.dataset.for.split(" ").includes(task);
-}
-
 // --- what it costs
 
 async function showCosts() {
   const known = [...queue].filter((item) => item.seconds !== null && !item.refused);
-  const query = new URLSearchParams({ task: form.elements.task.value });
+  const query = new URLSearchParams({ task: task() });
   for (const item of known) query.append("seconds", item.seconds);
   const answer = await fetch(`${form.dataset.price}?${query}`, { headers: { Accept: "application/json" } });
   if (!answer.ok) return;
@@ -89,9 +82,10 @@ function showTotal(available = balance) {
   const sum = ready.reduce((credits, item) => credits + (item.credits ?? 0), 0);
   const short = balance !== null && sum > balance;
   list.hidden = start.hidden = queue.size === 0;
-  total.textContent = costs(ready, sum, short);
+  const stop = ready.length ? obstacle(ready.length) : "";
+  total.textContent = stop || costs(ready, sum, short);
   go.textContent = ready.length > 1 ? `Start ${ready.length} recordings` : "Start";
-  go.disabled = sending || short || !ready.length;
+  go.disabled = sending || short || !ready.length || stop !== "";
 }
 
 function costs(ready, sum, short) {
@@ -118,14 +112,7 @@ async function sendAll() {
 }
 
 async function sendOne(item) {
-  const fields = new FormData();
-  fields.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
-  for (const name of OPTIONS) {
-    const input = form.elements[name];
-    if (!input) continue; // the engine, where there is but one
-    if (input.type !== "checkbox") fields.set(name, input.value);
-    else if (input.checked) fields.set(name, "on");
-  }
+  const request = fields();
   const progress = (fraction) => {
     item.view.sending(fraction);
     item.view.note(fraction < 1 ? `Uploading, ${Math.round(fraction * 100)} %` : "Checking the recording");
@@ -133,10 +120,10 @@ async function sendOne(item) {
   item.view.note(item.file ? "Uploading" : "Sending");
   item.view.sending(0);
   try {
-    if (item.file && isLarge(item.file)) fields.set("media", await storeInParts(item.file, progress));
-    else if (item.file) fields.set("file", item.file, item.file.name);
-    else fields.set("url", item.url);
-    addRow(await send(form.action, fields, fields.has("media") ? () => {} : progress));
+    if (item.file && isLarge(item.file)) request.set("media", await storeInParts(item.file, progress));
+    else if (item.file) request.set("file", item.file, item.file.name);
+    else request.set("url", item.url);
+    addRow(await send(form.action, request, request.has("media") ? () => {} : progress));
     queue.delete(item);
     item.view.row.remove();
     await showCosts();
@@ -164,51 +151,5 @@ clear.addEventListener("click", () => {
   showTotal();
 });
 form.addEventListener("submit", (event) => event.preventDefault());
-form.elements.task.addEventListener("change", () => {
-  showOptions();
-  showCosts();
-});
-showOptions();
-
-for (const id of ["pick-files", "pick-folder"]) {
-  document.getElementById(id).addEventListener("change", ({ target }) => {
-    const files = [...target.files];
-    addFiles(id === "pick-folder" ? files.filter(isMedia) : files);
-    target.value = "";
-  });
-}
-for (const label of form.querySelectorAll("label[role=button]")) {
-  label.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" && event.key !== " ") return;
-    event.preventDefault();
-    label.querySelector("input").click();
-  });
-}
-
-const linkRow = document.getElementById("link-row");
-const link = document.getElementById("link");
-document.getElementById("pick-link").addEventListener("click", ({ currentTarget }) => {
-  linkRow.hidden = !linkRow.hidden;
-  currentTarget.setAttribute("aria-expanded", !linkRow.hidden);
-  if (!linkRow.hidden) link.focus();
-});
-function takeLink() {
-  if (!link.value.trim() || !link.reportValidity()) return;
-  addLink(link.value.trim());
-  link.value = "";
-}
-document.getElementById("add-link").addEventListener("click", takeLink);
-link.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter") return;
-  event.preventDefault();
-  takeLink();
-});
-
-for (const kind of ["dragover", "dragleave", "drop"]) {
-  document.addEventListener(kind, (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault(); // anywhere on the page: a near miss must not open the file instead
-    form.classList.toggle("over", kind === "dragover");
-    if (kind === "drop") droppedFiles(event.dataTransfer).then(addFiles);
-  });
-}
+onChange(showCosts);
+gather({ addFiles, addLink });

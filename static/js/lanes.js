@@ -6,16 +6,24 @@ const SURE = 50; // confidence below which a turn is drawn paler: it is more lik
 
 export class Lanes {
   /** `canvases` by speaker. `view` is what the waveform above shows: {start, end} in seconds. */
-  constructor(canvases, { turns, peaks, seconds }) {
+  constructor(canvases, { turns, seconds, together = false }) {
     this.canvases = canvases;
-    this.peaks = peaks;
-    this.loudest = Math.max(...peaks, 1e-6);
     this.seconds = seconds;
+    this.waves = new Map();
+    this.loudest = 1e-6;
     this.view = { start: 0, end: seconds };
     this.turns = new Map([...canvases.keys()].map((speaker) => [speaker, turns.filter((turn) => turn[2] === speaker)]));
-    this.overlaps = overlaps(turns);
+    this.overlaps = together ? [] : overlaps(turns); // parts of a sound have none to tell
     new ResizeObserver(() => this.draw()).observe([...canvases.values()][0] ?? document.body);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+  }
+
+  /** `peaks` of the recording, and in `tracks` of each speaker's own where there are. */
+  setWaves({ peaks, tracks }) {
+    const own = new Map(tracks.map((track) => [track.speaker, track.peaks ?? peaks]));
+    this.waves = new Map([...this.canvases.keys()].map((speaker) => [speaker, own.get(speaker) ?? peaks]));
+    this.loudest = [...this.waves.values()].flat().reduce((most, peak) => Math.max(most, peak), 1e-6);
+    this.draw();
   }
 
   show(start, end) {
@@ -28,24 +36,24 @@ export class Lanes {
   }
 
   draw() {
-    for (const [speaker, canvas] of this.canvases) this.drawLane(canvas, this.turns.get(speaker));
+    for (const [speaker, canvas] of this.canvases) this.drawLane(canvas, this.turns.get(speaker), this.waves.get(speaker));
   }
 
-  drawLane(canvas, turns) {
+  drawLane(canvas, turns, wave = []) {
     const { clientWidth: width, clientHeight: height } = canvas;
     const scale = devicePixelRatio || 1;
     canvas.width = width * scale;
     canvas.height = height * scale;
     const pen = canvas.getContext("2d");
     pen.scale(scale, scale);
-    const style = getComputedStyle(canvas);
-    const colours = { speaker: style.getPropertyValue("--speaker"), paper: style.getPropertyValue("--surface") };
+    // Resolved for the mode that is on, as the custom property itself is not.
+    const { color } = getComputedStyle(canvas);
     for (const turn of turns) {
-      if (turn[1] > this.view.start && turn[0] < this.view.end) this.drawTurn(pen, turn, colours, width, height);
+      if (turn[1] > this.view.start && turn[0] < this.view.end) this.drawTurn(pen, turn, color, wave, width, height);
     }
   }
 
-  drawTurn(pen, [start, end, , confidence], colours, width, height) {
+  drawTurn(pen, [start, end, , confidence], colour, wave, width, height) {
     const left = Math.max(this.x(start, width), -4);
     const right = Math.max(Math.min(this.x(end, width), width + 4), left + 1);
     const unsure = confidence !== null && confidence < SURE;
@@ -53,33 +61,33 @@ export class Lanes {
     pen.beginPath();
     pen.roundRect(left, 4, right - left, height - 8, 4);
     pen.clip();
-    pen.fillStyle = colours.speaker;
+    pen.fillStyle = colour;
     pen.globalAlpha = unsure ? 0.1 : 0.2;
     pen.fillRect(left, 4, right - left, height - 8);
     pen.globalAlpha = unsure ? 0.45 : 1;
-    this.drawWave(pen, left, right, width, height);
-    pen.globalAlpha = 1;
+    this.drawWave(pen, wave, left, right, width, height);
+    pen.globalAlpha = 0.6;
     for (const [from, to] of this.overlaps) {
-      if (to > start && from < end) hatch(pen, this.x(from, width), this.x(to, width), height, colours.paper);
+      if (to > start && from < end) hatch(pen, this.x(from, width), this.x(to, width), height, colour);
     }
     pen.restore();
   }
 
-  drawWave(pen, left, right, width, height) {
+  drawWave(pen, wave, left, right, width, height) {
     const seconds = (this.view.end - this.view.start) / width;
     for (let x = Math.floor(left / PITCH) * PITCH; x < right; x += PITCH) {
       const from = this.view.start + x * seconds;
-      const half = (this.peak(from, from + PITCH * seconds) / this.loudest) * (height / 2 - 6);
+      const half = (this.peak(wave, from, from + PITCH * seconds) / this.loudest) * (height / 2 - 6);
       pen.fillRect(x, height / 2 - Math.max(half, 0.75), BAR, Math.max(half, 0.75) * 2);
     }
   }
 
-  peak(from, to) {
-    const { length } = this.peaks;
+  peak(wave, from, to) {
+    const { length } = wave;
     const first = Math.max(0, Math.floor((from / this.seconds) * length));
     const last = Math.min(length - 1, Math.max(first, Math.ceil((to / this.seconds) * length) - 1));
     let most = 0;
-    for (let i = first; i <= last; i += 1) most = Math.max(most, this.peaks[i]);
+    for (let i = first; i <= last; i += 1) most = Math.max(most, wave[i]);
     return most;
   }
 }
@@ -90,7 +98,7 @@ function hatch(pen, left, right, height, colour) {
   pen.rect(left, 0, right - left, height);
   pen.clip();
   pen.strokeStyle = colour;
-  pen.lineWidth = 1.5;
+  pen.lineWidth = 1.25;
   pen.beginPath();
   const first = Math.floor(left / 6) * 6;
   for (let x = first - height; x < right + height; x += 6) {

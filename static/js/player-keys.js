@@ -18,7 +18,7 @@ export function startKeyboard(section, player, zoom) {
     "+": () => zoom(2),
     "=": () => zoom(2),
     "-": () => zoom(0.5),
-    s: () => skip.click(),
+    s: () => skip?.click(),
     "?": () => help.showModal(),
   };
   document.addEventListener("keydown", (event) => {

@@ -1,24 +1,30 @@
 // Puts the player on the page: waveform and lanes in one view, transport, solo and mute, keyboard.
 
 import { Lanes } from "./lanes.js";
+import { addPeaks } from "./peaks.js";
 import { Player } from "./player.js";
 import { startKeyboard } from "./player-keys.js";
 import { showWaveform } from "./waveform.js";
 
 const UNPLAYABLE = "This browser cannot play the recording’s format. The files can be downloaded all the same.";
 
+/** The player, or nothing where there is no timeline. */
 export async function startPlayer(section, page, nonce) {
   const answer = await fetch(section.dataset.timeline);
-  if (!answer.ok) return;
+  if (!answer.ok) return null;
   const data = await answer.json();
   const player = new Player(data);
   const lanes = new Lanes(canvases(section), data);
   bindTransport(section, player);
   bindSpeakers(section, page, player);
   bindPlayhead(section, player, lanes);
-  const zoom = await showWaveform(section, player, lanes, data, nonce);
-  startKeyboard(section, player, zoom);
   player.addEventListener("unplayable", () => note(section, UNPLAYABLE));
+  const drawn = addPeaks(data).then(() => {
+    lanes.setWaves(data);
+    return showWaveform(section, player, lanes, data, nonce);
+  });
+  startKeyboard(section, player, async (factor) => (await drawn)(factor));
+  return player;
 }
 
 function canvases(section) {
@@ -40,7 +46,7 @@ function bindTransport(section, player) {
   play.addEventListener("click", () => player.toggle());
   seek.addEventListener("input", () => player.seek(Number(seek.value)));
   transport.querySelector("[data-rate]").addEventListener("change", ({ target }) => player.setRate(Number(target.value)));
-  transport.querySelector("[data-skip]").addEventListener("change", ({ target }) => (player.skipping = target.checked));
+  transport.querySelector("[data-skip]")?.addEventListener("change", ({ target }) => (player.skipping = target.checked));
   player.addEventListener("time", () => {
     now.textContent = clock(player.time);
     seek.value = player.time;
@@ -59,11 +65,11 @@ function bindSpeakers(section, page, player) {
     const [solo, mute] = [lane.querySelector(".solo"), lane.querySelector(".mute")];
     solo.parentElement.hidden = false;
     solo.addEventListener("click", () => player.solo(speaker));
-    mute.addEventListener("click", () => player.mute(speaker));
+    mute?.addEventListener("click", () => player.mute(speaker));
     player.addEventListener("change", () => {
       const voice = player.voice(speaker);
       solo.setAttribute("aria-pressed", voice.solo);
-      mute.setAttribute("aria-pressed", voice.muted);
+      mute?.setAttribute("aria-pressed", voice.muted);
       lane.classList.toggle("silent", !player.heard(voice));
     });
   }
@@ -97,7 +103,7 @@ function bindHear(button, player) {
 
 function bindPlayhead(section, player, lanes) {
   const head = section.querySelector(".playhead");
-  const body = section.querySelector(".lane-body");
+  const body = section.querySelector("[data-speaker] .lane-body") ?? section.querySelector(".lane-body");
   const place = () => {
     const x = lanes.x(player.time, body.clientWidth);
     head.hidden = x < 0 || x > body.clientWidth;

@@ -5,15 +5,19 @@ const LONGEST = 16_000; // px; beyond, 2,000 peaks show nothing more
 const RULER = { fontSize: "11px", color: "var(--ink-3)" };
 const BARS = { barWidth: 2, barGap: 1, barRadius: 1 };
 
-/** Returns a function that zooms by a factor. Without the bundle the lanes stand alone and do not zoom. */
+/** Returns a function that zooms by a factor. Without the bundle, or peaks, the lanes stand alone and do not zoom. */
 export async function showWaveform(section, player, lanes, data, nonce) {
   const container = section.querySelector("[data-wave]");
+  const plain = () => {
+    container.closest(".lane").hidden = true;
+    return () => {};
+  };
+  if (!data.peaks.length) return plain();
   let parts;
   try {
     parts = await Promise.all(["wavesurfer", "timeline", "hover"].map((name) => import(`${VENDOR}${name}.js`)));
   } catch {
-    container.closest(".lane").hidden = true; // not built: see package.json
-    return () => {};
+    return plain(); // not built: see package.json
   }
   const [{ default: WaveSurfer }, { default: Timeline }, { default: Hover }] = parts;
   const { clock } = await import("./player-view.js");

@@ -217,6 +217,31 @@ def test_the_demonstration_plays_one_speaker_and_skips_to_their_turns(
     assert page.evaluate("window.violations") == []
 
 
+def test_speech_and_background_are_chosen_and_heard_apart(
+    page: Page, soloist: Soloist, sample: Path, complaints: list[str]
+) -> None:
+    sign_up(page, soloist, "dora@example.org")
+    page.set_input_files("#pick-files", sample)
+    page.click("label[for=task-transcription]")
+    page.wait_for_selector("#total >> text=Choose the recording’s subtitles")
+    assert page.is_disabled("#go")
+    page.click("label[for=task-dialogue]")
+    page.wait_for_selector("#queue >> text=0:30 · 165 credits")
+    assert not page.is_visible("[name=num_speakers]")
+    page.click("#go")
+    page.click("#jobs .name >> text=sample.wav")
+    page.wait_for_selector("#job[data-status=succeeded]", timeout=DONE_WITHIN)
+    page.wait_for_selector("[data-wave] canvas")  # of a waveform that the browser found
+    assert page.locator(".lane .who").all_inner_texts() == ["Original", "Speech", "Background"]
+    page.click("[data-play]")
+    page.click("[data-speaker='0'] .mute")
+    wait_until(page, f"{HEARD}.length === 1 && {HEARD}[0][0].includes('/files/')")
+    page.keyboard.press("0")
+    wait_until(page, f"{HEARD}.length === 1 && {HEARD}[0][0].includes('/recording')")
+    assert complaints == []
+    assert page.evaluate("window.violations") == []
+
+
 def test_wrong_files_are_refused_before_and_after_sending(page: Page, soloist: Soloist, tmp_path: Path) -> None:
     sign_up(page, soloist, "fred@example.org")
     notes, fake = tmp_path / "notes.txt", tmp_path / "fake.mp3"

@@ -257,56 +257,6 @@ def test_who_spoke_when_is_offered_in_each_format(alices: Client, finished: Job,
     assert "Speaker_1" in answer.content.decode().replace(" ", "_")
 
 
-@pytest.fixture
-def denoised(media: Media, recording: Path) -> Job:
-    from audio_engine.types import DenoisingResult, MediaInfo, SoundStats
-    from jobs import files
-    from jobs.options import DenoisingOptions
-
-    lifecycle.submit(media, "denoising", DenoisingOptions())
-    running = lifecycle.claim("engine", "tests")
-    assert running is not None
-    kept = files.store(recording, running.folder() / "denoised.wav")
-    info = MediaInfo("wav", "pcm_s16le", 16_000, 1, 16, False, 3.0, "mono")
-    before, after = SoundStats(-40.0, -24.0, 0.5), SoundStats(-55.5, -24.0, 0.5)
-    found = DenoisingResult("denoising", "spectral", (), info, "studio", 1.0, 15.5, before, after)
-    return lifecycle.succeed(running, found.to_json(), [lifecycle.StoredFile(Track.Kind.AUDIO, kept, 96_044)])
-
-
-def test_a_job_without_turns_has_players_and_figures_instead_of_a_timeline(alices: Client, denoised: Job) -> None:
-    address = f"/jobs/{denoised.uuid}"
-    page = alices.get(address).content.decode()
-    track = denoised.tracks.get()
-    assert f'<audio controls preload="metadata" src="{address}/files/{track.pk}?listen">' in page
-    assert f'src="{address}/recording?listen"' in page
-    assert "Less noise <strong>15.5 dB</strong>" in page
-    assert "data-timeline" not in page
-    assert "/export/" not in page
-    assert "panel-speakers" not in page
-    for path in ("timeline.json", "export/srt"):
-        assert alices.get(f"{address}/{path}").status_code == 404
-    assert "tones.wav" in alices.get("/jobs").content.decode()
-
-
-def test_stems_have_players_and_levels(alices: Client, media: Media, recording: Path) -> None:
-    from audio_engine.music import StemsResult, StemStats
-    from audio_engine.types import MediaInfo
-    from jobs import files
-    from jobs.options import StemsOptions
-
-    lifecycle.submit(media, "stems", StemsOptions())
-    running = lifecycle.claim("engine", "tests")
-    assert running is not None
-    kept = files.store(recording, running.folder() / "vocals.wav")
-    info = MediaInfo("wav", "pcm_s16le", 16_000, 1, 16, False, 3.0, "mono")
-    found = StemsResult("stems", "htdemucs", ("htdemucs",), info, (StemStats("vocals", -20.5, 0.5),))
-    job = lifecycle.succeed(running, found.to_json(), [lifecycle.StoredFile(Track.Kind.AUDIO, kept, 96_044)])
-    page = alices.get(f"/jobs/{job.uuid}").content.decode()
-    assert f'src="/jobs/{job.uuid}/files/{job.tracks.get().pk}?listen"' in page
-    assert "vocals <strong>−20.5 dBFS</strong>" in page
-    assert "A stem of the recording" in page
-
-
 def test_less_noise_is_asked_for_without_the_options_of_speakers(alices: Client, recording: Path) -> None:
     answer = send(alices, recording, task="denoising", quality="ultra", overlap="mute", num_speakers=3)
     assert answer.status_code == 201, answer.content

@@ -97,12 +97,18 @@ def test_nothing_said_is_said(alices: Client, media: Media, tmp_path: Path) -> N
 # --- asking for it
 
 
+def offer(client: Client) -> str:
+    page = client.get("/jobs").content.decode()
+    return page[page.index('id="task-transcription"') : page.index('id="task-dialogue"')]
+
+
 def test_transcripts_are_offered_where_there_is_a_model(alices: Client, with_model: None) -> None:
-    assert "What was said, and by whom" in alices.get("/jobs").content.decode()
+    assert "What is missing" not in offer(alices)
 
 
-def test_transcripts_are_not_offered_without_a_model(alices: Client) -> None:
-    assert "What was said, and by whom" not in alices.get("/jobs").content.decode()
+def test_transcripts_are_offered_only_of_subtitles_without_a_model(alices: Client) -> None:
+    assert "data-subtitles-only" in offer(alices)
+    assert "manage.py models fetch whisper" in offer(alices)
 
 
 def test_a_transcript_is_asked_for_with_the_form(alices: Client, with_model: None, recording: Path) -> None:
