@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from math import ceil
 from typing import Any
 
 from django.db import IntegrityError
@@ -26,13 +27,18 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
 LONGEST_KEY = 255
 KEPT = timedelta(hours=72)
-ABANDONED = timedelta(minutes=2)  # a request still unanswered after this may have died: another may take its place
+# A request still unanswered after this may have died: another may take its place, and one that did not die after all
+# undoes its work. Longer than a large upload is looked at and stored.
+ABANDONED = timedelta(minutes=1)
 
 
 class IdempotencyError(Exception):
-    def __init__(self, code: str) -> None:
+    """`retry_after` is in seconds, where waiting helps."""
+
+    def __init__(self, code: str, retry_after: int | None = None) -> None:
         super().__init__(code)
         self.code = code
+        self.retry_after = retry_after
 
 
 class Repeated(Exception):
@@ -120,8 +126,8 @@ def _reserve(request: Request, key: str, parameters: str) -> IdempotentRequest:
 
 def _take_over(row: IdempotentRequest) -> IdempotentRequest:
     seen, now = row.created_at, timezone.now()
-    if now - seen < ABANDONED:
-        raise IdempotencyError("IDEMPOTENCY_KEY_IN_USE")
+    if (wait := seen + ABANDONED - now) > timedelta(0):
+        raise IdempotencyError("IDEMPOTENCY_KEY_IN_USE", ceil(wait.total_seconds()))
     if not IdempotentRequest.objects.filter(pk=row.pk, status=None, created_at=seen).update(created_at=now):
         raise IdempotencyError("IDEMPOTENCY_KEY_IN_USE")
     row.created_at = now

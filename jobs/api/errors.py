@@ -31,7 +31,10 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response:
     told = as_job_error(error)
     if told.code == "INTERNAL_ERROR":
         logger.error("%s failed", type(context["view"]).__name__, exc_info=error)
-    return Response(told.body(), status=told.status)
+    headers = {}
+    if isinstance(error, IdempotencyError) and error.retry_after:
+        headers["Retry-After"] = str(error.retry_after)
+    return Response(told.body(), status=told.status, headers=headers)
 
 
 def as_framework_error(error: Exception) -> exceptions.APIException | None:

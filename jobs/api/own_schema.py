@@ -208,7 +208,7 @@ TUS = OpenApiParameter(
 START_UPLOAD = extend_schema(
     operation_id="start_upload",
     summary="Begin to upload a recording by parts, as tus 1.0.0 has it",
-    description="`Location` says where its parts go. OPTIONS tells what the server can do.",
+    description="`Location` says where its parts go.",
     tags=["Jobs"],
     parameters=[
         TUS,
@@ -224,6 +224,48 @@ START_UPLOAD = extend_schema(
     request=None,
     responses={(201, "application/json"): StartedUploadBody}
     | {key: its for key, its in answers(UploadBody, 400, 409, 412, 413, 422).items() if key[0] != 200},
+)
+
+
+def _told(status: int, **headers: str) -> list[OpenApiParameter]:
+    """What an answer says in headers."""
+    return [
+        OpenApiParameter(name.replace("_", "-"), str, OpenApiParameter.HEADER, description=meaning, response=[status])
+        for name, meaning in headers.items()
+    ]
+
+
+TUS_ABILITIES = extend_schema(
+    operation_id="get_tus_abilities",
+    summary="What of tus this server speaks, in headers",
+    tags=["Jobs"],
+    auth=[],
+    parameters=_told(
+        204,
+        Tus_Version="The protocol's versions.",
+        Tus_Extension="What is spoken besides the core.",
+        Tus_Checksum_Algorithm="Those that `Upload-Checksum` may name.",
+        Tus_Max_Size="Bytes of the largest upload.",
+    ),
+    responses={204: OpenApiResponse(description="Its headers say it."), (429, PROBLEM_TYPE): problem(429)},
+)
+UPLOAD_STATE = extend_schema(
+    operation_id="get_upload_state",
+    summary="How much of an upload is here, in headers",
+    description="As to every HEAD, an error is told by its status alone.",
+    tags=["Jobs"],
+    parameters=[
+        TUS,
+        *_told(
+            200,
+            Upload_Offset="Bytes that are here.",
+            Upload_Length="Bytes in all.",
+            Upload_Expires="Until when the rest may come.",
+            Upload_Metadata="As it was begun with, where it was.",
+        ),
+    ],
+    responses={200: OpenApiResponse(description="Its headers say it.")}
+    | {status: OpenApiResponse(description=problem(status).description) for status in (401, 403, 404, 412, 429)},
 )
 SEND_PART = extend_schema(
     operation_id="send_part",

@@ -79,6 +79,8 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/media/put/{token}", "put"): (OPEN, 403),
     ("/api/v1/media/{media}/complete", "post"): (OWN, 200),
     ("/api/v1/uploads", "post"): (EVERYBODYS, 400),
+    ("/api/v1/uploads", "options"): (OPEN, 204),
+    ("/api/v1/uploads/{upload}", "head"): (OWN, 200),
     ("/api/v1/uploads/{upload}", "patch"): (OWN, 415),
     ("/api/v1/uploads/{upload}", "delete"): (OWN, 204),
     ("/api/v1/jobs", "get"): (EVERYBODYS, 200),
@@ -115,12 +117,14 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
 }
 QUERIES = {"/api/v1/jobs/{job_id}/export": "?format=rttm", "/api/v1/jobs/archive": "?ids={job_id}"}
 METHODS = ("get", "post", "put", "patch", "delete")
+ASIDE = ("head", "options")  # which every view has; here those that have a meaning of their own
 
 
 def routes(*prefixes: str) -> dict[str, list[str]]:
     """Each path of the URLconf under one of the prefixes, with the methods that its view knows."""
     return {
         path: [method for method in METHODS if hasattr(pattern.callback.cls, method)]
+        + [method for method in ASIDE if method in vars(pattern.callback.cls)]
         for path, pattern in patterns(get_resolver(), "/")
         if path.startswith(prefixes)
     }

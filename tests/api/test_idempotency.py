@@ -131,6 +131,12 @@ def unanswered(api) -> IdempotentRequest:
 def test_a_repetition_of_a_running_request_is_told_to_wait(api, unanswered):
     answer = extract(api)
     assert (answer.status_code, answer.json()["error_code"]) == (409, "IDEMPOTENCY_KEY_IN_USE")
+    assert 50 < int(answer["Retry-After"]) <= 60
+    begin = {"Tus-Resumable": "1.0.0", "Upload-Length": "9", **KEY}
+    api.post("/api/v1/uploads", headers=begin)
+    IdempotentRequest.objects.exclude(pk=unanswered.pk).update(status=None)
+    at_our_own = api.post("/api/v1/uploads", headers=begin)
+    assert (at_our_own.status_code, int(at_our_own["Retry-After"]) > 50) == (409, True)
     assert extract(api, num_speakers=7).json()["error_code"] == "IDEMPOTENCY_KEY_REUSED"
     assert not Job.objects.exists()
 
