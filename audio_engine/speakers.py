@@ -44,7 +44,7 @@ def find(request: SpeakerRequest, media: MediaInfo, scratch: Path, progress: Pro
     """
     overall = _overall_progress(request, media, progress)
     pcm, media, warnings = decode_mono(request, media, scratch / "mono.f32", overall.step("decode"))
-    engine = cast(Diarizer, registry.load(request.engine, request.task))
+    engine = cast(Diarizer, registry.load(request.engine, request.task)).hearing(request.speech_threshold)
     found = diarize(engine, request.speakers, pcm, media, scratch, overall.step("diarize"))
     separated_by, separator = _separator(request, found, pcm, scratch, overall.step("separate"))
     background = BackgroundMask(pcm, found.turns) if _cleans(request) else None

@@ -38,7 +38,7 @@ def transcribe(
     lines = parse_srt(request.subtitles) if request.subtitles else None
     overall = _overall_progress(media, progress)
     pcm, media, warnings = decode_mono(request, media, scratch / "mono.f32", overall.step("decode"))
-    diarizer = cast(Diarizer, registry.load(request.diarizer, "diarization"))
+    diarizer = cast(Diarizer, registry.load(request.diarizer, "diarization")).hearing(request.speech_threshold)
     found = speakers.diarize(diarizer, request.speakers, pcm, media, scratch, overall.step("diarize"))
     engine, models = diarizer.name, found.models
     report = overall.step("hear")

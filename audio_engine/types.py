@@ -96,6 +96,7 @@ class SpeakerRequest(Request):
     compact: bool = False
     voiceprints: bool = False  # in the result, where the engine makes them
     voice_attributes: bool = False  # in the result
+    speech_threshold: float | None = None  # of `Diarizer.hearing`
 
     @property
     def separates(self) -> bool:

@@ -41,6 +41,7 @@ MOST_KNOWN_VOICES = 50
 LARGEST_SUBTITLES = 500_000  # characters; those of a long film have a fifth of it
 LONGEST_SAMPLE = 30.0  # seconds, of a voice
 TOLERANCE = 1.01  # decoding may find a little more than a file's packets tell
+TUNABLE = "embedded"  # the engine whose threshold of speech can be moved
 OUTPUT_LIMITS = {"sample_rate": (8_000, 192_000), "bit_depth": (8, 32)}  # Hz, bits
 
 
@@ -72,8 +73,11 @@ class CountedOptions(JobOptions):
     min_speakers: int | None = None
     max_speakers: int | None = None
     voice_attributes: bool = False
+    speech_threshold: float | None = None  # 0.5 as the engine is tuned; more counts as speech below it
 
     def __post_init__(self) -> None:
+        if self.speech_threshold is not None:
+            self._check_threshold(self.speech_threshold)
         for name in ("num_speakers", "min_speakers", "max_speakers"):
             count = getattr(self, name)
             if count is not None and not 1 <= count <= MOST_SPEAKERS:
@@ -82,6 +86,17 @@ class CountedOptions(JobOptions):
             raise _invalid("num_speakers", "cannot be given together with min_speakers or max_speakers")
         if self.min_speakers and self.max_speakers and self.min_speakers > self.max_speakers:
             raise _invalid("min_speakers", "must not be above max_speakers")
+
+    def _check_threshold(self, threshold: float) -> None:
+        if not 0 <= threshold <= 1:
+            raise _invalid("speech_threshold", "must be between 0 and 1")
+        if self.listener != TUNABLE:
+            raise _invalid("speech_threshold", f"can be given to the engine {TUNABLE} only; name it")
+
+    @property
+    def listener(self) -> str:
+        """The engine that tells the speakers."""
+        return self.engine
 
     @property
     def bounds(self) -> SpeakerBounds:
@@ -116,6 +131,7 @@ class SpeakerOptions(CountedOptions):
             compact=self.compact,
             voiceprints=self.voiceprints,
             voice_attributes=self.voice_attributes,
+            speech_threshold=self.speech_threshold,
             **common,
         )
 
@@ -142,6 +158,10 @@ class TranscriptionOptions(CountedOptions):
         except EngineError as error:
             raise _invalid("input_srt", error.details["rule"]) from error
 
+    @property
+    def listener(self) -> str:
+        return self.diarizer
+
     def engines(self, task: str) -> dict[str, tuple[str, str]]:
         recogniser = {} if self.input_srt else {"engine": (self.engine, task)}
         return {**recogniser, "diarizer": (self.diarizer, "diarization")}
@@ -156,6 +176,7 @@ class TranscriptionOptions(CountedOptions):
             labelled=self.speaker_labels,
             subtitles=self.input_srt,
             voice_attributes=self.voice_attributes,
+            speech_threshold=self.speech_threshold,
             **common,
         )
 
@@ -193,6 +214,7 @@ class IdentificationOptions(CountedOptions):
             threshold=self.threshold,
             exclusive=self.exclusive_matching,
             voice_attributes=self.voice_attributes,
+            speech_threshold=self.speech_threshold,
             **common,
         )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import EngineError
 from ..transcription.transcript import Heard, Span
 from ..types import SPEAKER_TASKS, Diarization, MediaInfo, Progress, Quality, SpeakerBounds, Work
 from ..voices import Voiceprint
@@ -67,6 +68,15 @@ class Diarizer(Backend, Protocol):
         `scratch` takes temporary files. Reports the stages from `activity` to `resegmentation`, with fractions of its
         own work from 0 to 1. Raises EngineError; silence gives a Diarization with no turns.
         """
+
+    def hearing(self, threshold: float | None) -> Diarizer:
+        """The same with less counting as speech above a `threshold` of 0.5, and more below it: 0 to 1, where 0.5 is as
+        this backend is tuned, and so is None. Raises EngineError INVALID_OPTION where it cannot be tuned.
+        """
+        if threshold is None:
+            return self
+        told = {"field": "speech_threshold", "rule": f"is nothing that the engine {self.name} knows"}
+        raise EngineError("INVALID_OPTION", f"speech_threshold {told['rule']}.", details=told)
 
 
 class SpeechSeparator(Backend, Protocol):

@@ -84,6 +84,7 @@ class OptionsBody(Body):
     compact = s.BooleanField(required=False)
     voiceprints = s.BooleanField(required=False)
     voice_attributes = s.BooleanField(required=False)
+    speech_threshold = _number("Null for as the engine is tuned.", required=False, allow_null=True)
     known = s.DictField(child=s.CharField(), required=False, help_text="Voiceprints by label, of an identification.")
     threshold = _number(required=False)
     exclusive_matching = s.BooleanField(required=False)

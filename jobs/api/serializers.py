@@ -49,6 +49,12 @@ class CountedSerializer(WorkSerializer):
     engine = serializers.CharField(
         required=False, max_length=40, help_text="One of the server's engines; `auto` (the default) takes the best."
     )
+    speech_threshold = FiniteField(
+        required=False,
+        min_value=0,
+        max_value=1,
+        help_text="Of the engine `embedded`: above 0.5, as which it is tuned, less counts as speech, below it more.",
+    )
 
 
 class DiarizeSerializer(CountedSerializer):

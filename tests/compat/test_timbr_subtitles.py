@@ -75,6 +75,16 @@ def test_nulls_are_as_good_as_nothing(api, media):
     assert ask(api, DIARIZE, media, **nulls).options["num_speakers"] is None
 
 
+def test_a_threshold_of_ones_own_is_heard_by_the_engine_that_can(api, media, monkeypatch, tmp_path):
+    plain = ask(api, DIARIZE, media, vad_type="ten-vad", vad_threshold=0.5).options
+    assert (plain["engine"], plain["speech_threshold"]) == ("auto", None)
+    strict = ask(api, DIARIZE, media, vad_threshold=0.8).options
+    assert (strict["engine"], strict["speech_threshold"]) == ("embedded", 0.8)
+    monkeypatch.setenv("SOLOIST_MODELS_DIR", str(models_folder(tmp_path)))
+    said = ask(api, DIARIZE, media, vad_threshold=0)
+    assert (said.task, said.options["diarizer"], said.options["speech_threshold"]) == ("transcription", "embedded", 0.0)
+
+
 @pytest.mark.parametrize(
     ("option", "value", "reason"),
     [
@@ -82,8 +92,8 @@ def test_nulls_are_as_good_as_nothing(api, media):
         ("num_speakers", 21, "Ensure this value is less than or equal to 20."),
         ("transcribe_model", "whisper", "No model for transcription is installed on this server"),
         ("transcribe_model", "parrot", "This server transcribes by whisper only."),
-        ("vad_type", "silero", "This server's engine has its own voice activity detection"),
-        ("vad_threshold", 0.7, "This server's engine has its own voice activity detection"),
+        ("vad_type", "silero", "This server's engine hears speech in its own way; leave it out."),
+        ("vad_threshold", -0.1, "Ensure this value is greater than or equal to 0."),
         ("vad_threshold", 1.1, "Ensure this value is less than or equal to 1."),
         ("vad_min_speech_duration", 5.1, "Ensure this value is less than or equal to 5."),
         ("vad_min_speech_duration", "nan", "A valid number is required."),

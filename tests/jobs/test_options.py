@@ -81,8 +81,21 @@ def test_every_option_of_a_denoising_reaches_the_engine():
 
 
 @pytest.mark.parametrize(
+    ("task", "engine"), [("extraction", "engine"), ("identification", "engine"), ("transcription", "diarizer")]
+)
+def test_a_threshold_of_speech_reaches_the_engine(task: str, engine: str):
+    needed = {"known": {"Ann": voiceprint_to_text(VOICE)}} if task == "identification" else {}
+    asked = options.OPTIONS[task](speech_threshold=0.7, **{engine: "embedded"}, **needed)
+    assert asked.request(task, source=Path("in"), output=Path("out")).speech_threshold == 0.7
+    with pytest.raises(JobError, match="can be given to the engine embedded only; name it"):
+        options.OPTIONS[task](speech_threshold=0.7, **needed)
+
+
+@pytest.mark.parametrize(
     ("task", "given", "field"),
     [
+        ("extraction", {"speech_threshold": 1.1, "engine": "embedded"}, "speech_threshold"),
+        ("extraction", {"speech_threshold": 0.4, "engine": "pyannote"}, "speech_threshold"),
         ("extraction", {"volume": 11}, "volume"),
         ("extraction", {"engine": "nobody"}, "engine"),
         ("extraction", {"engine": "spectral"}, "engine"),

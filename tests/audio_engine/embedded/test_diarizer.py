@@ -11,6 +11,7 @@ import pytest
 
 from audio_engine.backends.base import Samples
 from audio_engine.backends.embedded import EmbeddedDiarizer
+from audio_engine.backends.embedded.activity import Activity
 from audio_engine.formats import parse_rttm
 from audio_engine.types import Diarization, SpeakerBounds, Stage, Turn
 
@@ -101,3 +102,21 @@ def test_progress_goes_through_the_stages_and_never_back(diarize, speech) -> Non
 
 def test_the_result_names_the_models_that_made_it(diarize, speech) -> None:
     assert any("silero" in model for model in diarize(speech).models)
+
+
+def test_less_counts_as_speech_at_a_higher_threshold(engine, speech, tmp_path) -> None:
+    def spoken(threshold: float | None) -> float:
+        found = engine.hearing(threshold).diarize(speech[: 12 * RATE], ANY_NUMBER, tmp_path, lambda *_: None)
+        return float(activity(found.turns, 12).any(axis=0).mean())
+
+    assert spoken(0.02) > spoken(0.5) == spoken(None) > spoken(0.98) > 0
+
+
+def test_thresholds_move_together_and_half_moves_neither() -> None:
+    half, one = np.full(3, 0.3, np.float32), np.zeros(3, np.float32)
+    heard = Activity(half, one)
+    assert (heard.at(0.5).onset, heard.at(0.5).offset) == pytest.approx((heard.onset, heard.offset))
+    strict, lenient = heard.at(0.9), heard.at(0.1)
+    assert heard.offset < strict.offset < strict.onset < 1
+    assert 0 < lenient.offset < lenient.onset < heard.onset
+    assert 0 < heard.at(0).offset < heard.at(1).offset < 1
