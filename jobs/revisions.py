@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from django.db import IntegrityError, transaction
 
-from audio_engine.transcription.transcript import Sentence, transcript_json
+from audio_engine.transcription.transcript import Sentence, Transcript, transcript_json
 
 from . import files, transcripts
 from .errors import JobError
@@ -25,15 +25,18 @@ class Edit:
     speaker: int | None
 
 
-def revise(job: Job, edits: Sequence[Edit], notes: str = "") -> tuple[int, int]:
-    """Replace the transcript by `edits`; what is not among them goes. Returns the number of the version that counts
-    now and how many sentences changed, came or went: without any there is no new version.
+def revise(job: Job, edits: Sequence[Edit], notes: str = "", base: int | None = None) -> tuple[int, int]:
+    """Replace the transcript by `edits`; what is not among them goes. `base` is the version that they were made of,
+    the latest if None. Returns the number of the version that counts now and how many sentences changed, came or
+    went: without any there is no new version.
 
     A sentence whose text changed keeps no words, since nobody knows their times. Raises JobError as `transcripts.read`
     does, INVALID_OPTION for a number that there is not or twice, JOB_CHANGED where another revision was faster.
     """
-    present = transcripts.read(job)
     number = transcripts.latest(job)
+    if base not in (None, number):
+        raise JobError("JOB_CHANGED")
+    present = transcripts.read(job, number)
     before = dict(enumerate(present.sentences))
     known = [edit.number for edit in edits if edit.number is not None]
     if len(known) != len(set(known)) or not before.keys() >= set(known):
@@ -45,17 +48,33 @@ def revise(job: Job, edits: Sequence[Edit], notes: str = "") -> tuple[int, int]:
     if not changes:
         return number, 0
     revised = replace(present, sentences=tuple(sorted(sentences, key=lambda its: (its.start, its.end))))
+    return _keep(job, number + 1, revised, notes, changes), changes
+
+
+def restore(job: Job, version: int) -> int:
+    """Make an earlier version the one that counts, as a version of its own, so that this too can be taken back.
+    Returns its number. Raises JobError as `transcripts.read` does, JOB_CHANGED where another revision was faster.
+    """
+    number = transcripts.latest(job)
+    earlier, present = (transcripts.read(job, its).sentences for its in (version, number))
+    changes = len(set(earlier) ^ set(present))
+    if not changes:
+        return number
+    return _keep(job, number + 1, transcripts.read(job, version), f"Version {version} again", changes)
+
+
+def _keep(job: Job, number: int, revised: Transcript, notes: str, changes: int) -> int:
     with files.scratch() as folder, files.disk_errors():
         local = folder / "transcript.json"
         local.write_text(transcript_json(revised), encoding="utf-8")
-        stored = files.store(local, job.folder() / f"transcript.{number + 1}.json")
+        stored = files.store(local, job.folder() / f"transcript.{number}.json")
     try:
         with transaction.atomic():
-            TranscriptVersion.objects.create(job=job, number=number + 1, file=stored, notes=notes, changes=changes)
+            TranscriptVersion.objects.create(job=job, number=number, file=stored, notes=notes, changes=changes)
     except IntegrityError as error:
         files.delete(stored)
         raise JobError("JOB_CHANGED") from error
-    return number + 1, changes
+    return number
 
 
 def _revised(edit: Edit, before: Mapping[int | None, Sentence]) -> Sentence:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
-from audio_engine.transcription.transcript import Transcript
-from audio_engine.transcription.writing import plain
 from jobs.models import Track
 from jobs.wording import clock, in_words
 
@@ -72,27 +69,6 @@ def part_cards(result: dict[str, Any], tracks: list[Track]) -> list[Card]:
         figures = _noise(result) if result["task"] == "denoising" else levels
         cards.append(Card(number, PARTS.get(stem, stem.replace("_", " ").capitalize()), tail, figures, track))
     return cards
-
-
-@dataclass(frozen=True, slots=True)
-class Paragraph:
-    """What somebody says before somebody else does."""
-
-    name: str  # empty where it is not to be told
-    colour: int
-    start: int  # seconds
-    text: str
-
-
-def paragraphs(transcript: Transcript, *, labelled: bool) -> list[Paragraph]:
-    found = []
-    for speaker, spoken in groupby(transcript.sentences, lambda sentence: sentence.speaker):
-        sentences = list(spoken)
-        text = " ".join(" ".join(plain(sentence.text).split()) for sentence in sentences)
-        named = labelled and speaker is not None
-        name, colour = (name_of(speaker or 0), colour_of(speaker or 0)) if named else ("", 0)
-        found.append(Paragraph(name, colour, int(sentences[0].start), text))
-    return found
 
 
 def name_of(speaker: int) -> str:

@@ -12,7 +12,7 @@ MEANINGS: dict[Task, tuple[str, str]] = {
     "diarization": ("Who spoke when", "Turns, figures and confidence, without tracks."),
     "transcription": ("Transcript", "What was said and by whom, as text and subtitles."),
     "dialogue": ("Dialogue", "All speech in one file, everything else in another."),
-    "stems": ("Stems", "Music taken apart: vocals, instruments, drums, bass."),
+    "stems": ("Stems", "Music taken apart: the vocals and all the rest; with Demucs’s networks drums, bass and more."),
     "denoising": ("Less noise", "The whole recording, with its noise lowered and its loudness set."),
 }
 

@@ -5,7 +5,7 @@ from rest_framework.authentication import SessionAuthentication
 
 from jobs.api import uploads
 
-from . import submission, views, webhooks
+from . import correcting, submission, views, webhooks
 
 IN_SESSION = {"authentication_classes": (SessionAuthentication,), "address": "job-upload", "schema": None}
 
@@ -25,7 +25,9 @@ urlpatterns = [
     path("jobs/<uuid:job>/files/<int:track>", views.file, name="job-file"),
     path("jobs/<uuid:job>/all.zip", views.zipped, name="job-zip"),
     path("jobs/<uuid:job>/export/<slug:format>", views.export, name="job-export"),
-    path("jobs/<uuid:job>/transcript/<slug:format>", views.transcript, name="job-transcript"),
+    path("jobs/<uuid:job>/transcript/correct", correcting.correct, name="job-correct"),
+    path("jobs/<uuid:job>/transcript/restore/<int:version>", correcting.restore, name="job-restore"),
+    path("jobs/<uuid:job>/transcript/<slug:format>", correcting.transcript, name="job-transcript"),
     path("jobs/<uuid:job>/cancel", views.cancel, name="job-cancel"),
     path("jobs/<uuid:job>/retry", views.retry, name="job-retry"),
     path("jobs/<uuid:job>/delete", views.delete, name="job-delete"),

@@ -18,15 +18,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.ledger import InsufficientCredits
 from audio_engine.exports import FORMATS
-from audio_engine.transcription.writing import TRANSCRIPT_FORMATS
 from audio_engine.types import TURN_TASKS
-from jobs import archive, downloads, exports, lifecycle, ranges, transcripts
+from jobs import archive, downloads, exports, lifecycle, ranges
 from jobs.errors import JobError
 from jobs.models import Job, JobEvent, Track, owned_by
 from jobs.uploads import MOST_PART_BYTES
 from jobs.wording import state_words, steps, time_left
 
-from . import demonstration, figures
+from . import demonstration, figures, reading
 from .forms import FilterForm, SubmitForm
 from .words import failure, history
 
@@ -105,7 +104,7 @@ def row(request: HttpRequest, job: UUID) -> HttpResponse:
 @login_required
 @require_safe
 def job(request: HttpRequest, job: UUID) -> HttpResponse:
-    found = _own(request, job)
+    found = own(request, job)
     newest = found.events.filter(kind=JobEvent.Kind.PROGRESS).last()
     context: dict[str, Any] = {
         "job": found,
@@ -117,7 +116,10 @@ def job(request: HttpRequest, job: UUID) -> HttpResponse:
         "seq": found.event_seq,
     }
     if found.result is not None:
-        context |= _results(found)
+        try:
+            context |= results(found, version_asked(request))
+        except JobError as error:
+            raise Http404 from error
     if found.status == Status.FAILED:
         context["failure"] = failure(found)
     return render(request, "portal/job.html", context)
@@ -126,7 +128,7 @@ def job(request: HttpRequest, job: UUID) -> HttpResponse:
 @login_required
 @require_safe
 def timeline(request: HttpRequest, job: UUID) -> HttpResponse:
-    found = _own(request, job)
+    found = own(request, job)
     if found.result is None:
         raise Http404
     # These addresses stay good as long as the session does; the signed ones they lead to run out.
@@ -146,14 +148,14 @@ def timeline(request: HttpRequest, job: UUID) -> HttpResponse:
 @require_safe
 def file(request: HttpRequest, job: UUID, track: int) -> HttpResponse:
     """To the signed address of a file. This one stays good as long as the session, that one for an hour."""
-    found = get_object_or_404(_own(request, job).tracks, pk=track)
+    found = get_object_or_404(own(request, job).tracks, pk=track)
     return redirect(downloads.page_link(found, inline="listen" in request.GET))
 
 
 @login_required
 @require_safe
 def recording(request: HttpRequest, job: UUID) -> HttpResponse:
-    found = _own(request, job)
+    found = own(request, job)
     if found.media is None:
         raise Http404
     return redirect(downloads.page_link(found.media, inline="listen" in request.GET))
@@ -162,7 +164,7 @@ def recording(request: HttpRequest, job: UUID) -> HttpResponse:
 @login_required
 @require_safe
 def zipped(request: HttpRequest, job: UUID) -> HttpResponse:
-    found = _own(request, job)
+    found = own(request, job)
     tracks = list(found.tracks.all())
     if not tracks:
         raise Http404
@@ -172,23 +174,11 @@ def zipped(request: HttpRequest, job: UUID) -> HttpResponse:
 @login_required
 @require_safe
 def export(request: HttpRequest, job: UUID, format: str) -> HttpResponse:
-    found = _own(request, job)
+    found = own(request, job)
     if format not in FORMATS:
         raise Http404
     try:
         return exports.response(found, format, figures.name_of)
-    except JobError as error:
-        raise Http404 from error
-
-
-@login_required
-@require_safe
-def transcript(request: HttpRequest, job: UUID, format: str) -> HttpResponse:
-    found = _own(request, job)
-    if format not in TRANSCRIPT_FORMATS:
-        raise Http404
-    try:
-        return transcripts.response(found, format, figures.name_of, words="words" in request.GET)
     except JobError as error:
         raise Http404 from error
 
@@ -199,7 +189,7 @@ def transcript(request: HttpRequest, job: UUID, format: str) -> HttpResponse:
 @login_required
 @require_POST
 def cancel(request: HttpRequest, job: UUID) -> HttpResponse:
-    found = _own(request, job)
+    found = own(request, job)
     try:
         lifecycle.cancel(found, actor=request.user)
         messages.success(request, "Canceled. Nothing was charged.")
@@ -211,7 +201,7 @@ def cancel(request: HttpRequest, job: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def retry(request: HttpRequest, job: UUID) -> HttpResponse:
-    found = _own(request, job)
+    found = own(request, job)
     try:
         return redirect("job", lifecycle.retry(found, actor=request.user).uuid)
     except JobError as error:
@@ -224,7 +214,7 @@ def retry(request: HttpRequest, job: UUID) -> HttpResponse:
 @login_required
 def delete(request: HttpRequest, job: UUID) -> HttpResponse:
     """Asks first: by a dialog on the page, or without JavaScript by a page of its own."""
-    found = _own(request, job)
+    found = own(request, job)
     if request.method != "POST":
         return render(request, "portal/delete.html", {"job": found})
     lifecycle.delete(found, actor=request.user)
@@ -235,8 +225,16 @@ def delete(request: HttpRequest, job: UUID) -> HttpResponse:
 # --- the steps they share
 
 
-def _own(request: HttpRequest, job: UUID) -> Job:
+def own(request: HttpRequest, job: UUID) -> Job:
     return get_object_or_404(Job.objects.select_related("media"), owner=request.user, uuid=job)
+
+
+def version_asked(request: HttpRequest) -> int | None:
+    """Of a transcript; the latest where none is named."""
+    asked = request.GET.get("version", "")
+    if asked and not (asked.isascii() and asked.isdecimal() and len(asked) < 10):
+        raise Http404
+    return int(asked) if asked else None
 
 
 def _listed(request: HttpRequest) -> QuerySet[Job]:
@@ -250,7 +248,7 @@ def _cards(job: Job, tracks: list[Track]) -> list[figures.Card]:
     return (figures.speaker_cards if job.task in TURN_TASKS else figures.part_cards)(job.result, tracks)
 
 
-def _results(job: Job) -> dict[str, Any]:
+def results(job: Job, version: int | None = None) -> dict[str, Any]:
     tracks = list(job.tracks.all())
     cards = _cards(job, tracks)
     assert job.result is not None
@@ -264,14 +262,4 @@ def _results(job: Job) -> dict[str, Any]:
         "recording": figures.recording_figures(job.result),
         "timeline": reverse("job-timeline", args=[job.uuid]) if cards else "",
     }
-    return results | {"formats": FORMATS} | _transcript(job) if of_speakers else results
-
-
-def _transcript(job: Job) -> dict[str, Any]:
-    """What was said, of a job that tells it and whose files are still there."""
-    try:
-        said = transcripts.read(job)
-    except JobError:
-        return {}
-    paragraphs = figures.paragraphs(said, labelled=transcripts.names(job, figures.name_of) is not None)
-    return {"has_transcript": True, "transcript": paragraphs, "transcript_formats": TRANSCRIPT_FORMATS}
+    return results | {"formats": FORMATS} | reading.context(job, version) if of_speakers else results

@@ -57,6 +57,11 @@ def signed(credits: int) -> str:
 
 
 @register.filter
+def whole_clock(seconds: float) -> str:
+    return clock(int(seconds))
+
+
+@register.filter
 def grouped(number: int) -> str:
     return f"{number:,}"
 

@@ -4,6 +4,7 @@ import { startPlayer } from "./player-view.js";
 import { fillMeters, setMeter } from "./site.js";
 import { listen } from "./socket.js";
 import { startTabs } from "./tabs.js";
+import { startTranscript } from "./transcript.js";
 
 const nonce = document.querySelector("script[nonce]").nonce;
 
@@ -63,7 +64,8 @@ function bring(job) {
     follow(job);
   }
   startTabs(job);
-  for (const player of job.querySelectorAll("[data-timeline]")) startPlayer(player, job, nonce);
+  const player = job.querySelector("[data-timeline]");
+  if (player) startPlayer(player, job, nonce).then((started) => startTranscript(job, started));
 }
 
 bring(document.getElementById("job"));

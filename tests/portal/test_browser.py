@@ -242,6 +242,39 @@ def test_speech_and_background_are_chosen_and_heard_apart(
     assert page.evaluate("window.violations") == []
 
 
+def test_a_transcript_is_searched_heard_and_corrected(
+    page: Page, soloist: Soloist, sample: Path, tmp_path: Path, complaints: list[str]
+) -> None:
+    subtitles = tmp_path / "lines.srt"
+    subtitles.write_text(
+        "1\n00:00:07,000 --> 00:00:09,000\nHello, is that Mary?\n\n2\n00:00:12,000 --> 00:00:14,000\nIt is Jane.\n"
+    )
+    sign_up(page, soloist, "tina@example.org")
+    page.set_input_files("#pick-files", sample)
+    page.click("label[for=task-transcription]")
+    page.set_input_files("[name=subtitles]", subtitles)
+    page.wait_for_selector("#total >> text=165 credits")
+    page.click("#go")
+    page.click("#jobs .name >> text=sample.wav")
+    page.wait_for_selector("#job[data-status=succeeded]", timeout=DONE_WITHIN)
+
+    page.fill("[data-search] input", "JANE")
+    page.wait_for_selector("[data-found] >> text=1 line")
+    page.click("text=It is Jane.")
+    wait_until(page, "window.sounds[0].currentTime > 12 && !window.sounds[0].paused")
+    page.wait_for_selector(".line.now >> text=It is Jane.")
+
+    page.click("text=Correct")
+    page.fill("[name=text-1]", "It is Joan.")
+    page.keyboard.press("Control+Enter")
+    wait_until(page, "window.sounds[0].currentTime > 12 && !window.sounds[0].paused")
+    page.click(".save button:has-text('Save')")
+    page.wait_for_selector("#messages >> text=Saved: 1 line.")
+    assert "It is Joan." in page.inner_text("#panel-transcript")
+    assert complaints == []
+    assert page.evaluate("window.violations") == []
+
+
 def test_wrong_files_are_refused_before_and_after_sending(page: Page, soloist: Soloist, tmp_path: Path) -> None:
     sign_up(page, soloist, "fred@example.org")
     notes, fake = tmp_path / "notes.txt", tmp_path / "fake.mp3"
