@@ -34,11 +34,10 @@ from .types import (
     OutputFile,
     Progress,
     SoundStats,
-    SpeakerBounds,
 )
 
 # Seconds that a second of recording takes, by which progress is judged until each step shows its own pace.
-EXPECTED = {"decode": 1 / 700, "diarize": 1 / 60, "denoise": 1 / 40, "level": 1 / 150}
+EXPECTED = {"decode": 1 / 700, "listen": 1 / 200, "denoise": 1 / 40, "level": 1 / 150}
 NAME = "denoised"
 PIECES = 10  # to a second: in which noise is measured
 QUIET_SHARE = 0.15  # of the pieces that hold any sound: those where least is heard are noise
@@ -84,11 +83,10 @@ def denoise(request: DenoisingRequest, media: MediaInfo, scratch: Path, progress
 def _pauses(
     request: DenoisingRequest, media: MediaInfo, scratch: Path, overall: OverallProgress
 ) -> tuple[Masking | None, tuple[str, ...]]:
-    """What takes away the sound of the pauses between the turns of those who speak, where anybody does."""
+    """What takes away the sound of the pauses between what is said, where anything is."""
     pcm, exact, _ = decode_mono(request, media, scratch / "mono.f32", overall.step("decode"))
-    found = cast(Diarizer, registry.load(task="diarization")).diarize(
-        pcm, SpeakerBounds(), scratch, overall.step("diarize")
-    )
+    diarizer = cast(Diarizer, registry.load(task="diarization"))
+    found = diarizer.speech(pcm, scratch, overall.step("listen"))
     if not found.turns:
         return None, found.models
     return Masking(exact, background=BackgroundMask(pcm, found.turns, request.strength)), found.models

@@ -31,11 +31,10 @@ from .types import (
     MediaInfo,
     OutputFile,
     Progress,
-    SpeakerBounds,
 )
 
 SPEECH, BACKGROUND, MUSIC, EFFECTS = "speech", "background", "music", "effects"
-RENDERING, SPLITTING = 1.3, 1.3  # times as long as diarization
+RENDERING, SPLITTING = 4.6, 4.6  # times as long as listening for speech
 BASIC = "Music and effects are told apart by basic means: some of each is heard in the other."
 
 
@@ -47,7 +46,7 @@ def separate(request: DialogueRequest, media: MediaInfo, scratch: Path, progress
     overall = two_passes(progress, media.seconds, RENDERING + SPLITTING * request.split_background)
     pcm, media, warnings = decode_mono(request, media, scratch / "mono.f32", overall.step("decode"))
     engine = cast(Diarizer, registry.load(request.engine, request.task))
-    found = engine.diarize(pcm, SpeakerBounds(), scratch, overall.step("diarize"))
+    found = engine.speech(pcm, scratch, overall.step("diarize"))
     spoken = _spoken(found, media)
     mask = BackgroundMask(pcm, found.turns) if len(spoken) else None
     music = MusicMask(pcm, found.turns, mask) if request.split_background else None

@@ -35,7 +35,7 @@ STAGES_OF: dict[str, tuple[str, ...]] = {
     "diarization": ("decode", "activity", "embedding", "clustering", "resegmentation"),
     "identification": ("decode", "activity", "embedding", "clustering", "resegmentation"),
     "voiceprint": ("decode", "activity", "embedding"),
-    "dialogue": ("decode", "activity", "embedding", "clustering", "resegmentation", "tracks"),
+    "dialogue": ("decode", "activity", "tracks"),
     "transcription": ("decode", "activity", "embedding", "clustering", "resegmentation", "transcription"),
     "denoising": ("denoising", "levelling"),
     "stems": ("decode", "separation"),
@@ -53,7 +53,7 @@ def steps(job: Job) -> list[tuple[str, str]]:
     """The stages that a job goes through, with their words."""
     stages = STAGES_OF[job.task]
     if job.options.get("quality") == "ultra":  # which listens for the pauses first
-        stages = (*STAGES_OF["diarization"], *stages)
+        stages = ("decode", "activity", *stages)
     if job.options.get("overlap", "separate") != "separate":
         stages = tuple(stage for stage in stages if stage != "overlaps")
     if job.source_url:

@@ -103,6 +103,14 @@ class EmbeddedDiarizer(Diarizer):
         found, evidence = self.examine(pcm, bounds, scratch, progress)
         return with_confidence(found, evidence, shipped_model(self.encoder))
 
+    @libraries_on_one_thread()
+    def speech(self, pcm: Samples, scratch: Path, progress: Progress) -> Diarization:  # noqa: ARG002 - all in memory
+        networks = self._loaded()
+        heard = self._activity(pcm, gain_curve(frame_levels(pcm)), lambda done: progress("activity", done))
+        turns = tuple(_turns([heard.mask()]))
+        packaged = (packages.SILERO, *([packages.SEGMENTATION] if networks.segmentation else []))
+        return Diarization(turns, turns, min(1, len(turns)), tuple(map(packages.name_and_version, packaged)))
+
     def examine(
         self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress
     ) -> tuple[Diarization, Evidence]:
@@ -127,12 +135,14 @@ class EmbeddedDiarizer(Diarizer):
         """Where anyone speaks, and the embeddings of the windows there."""
         networks = self._loaded()
         gain = gain_curve(frame_levels(pcm))
-        heard = _listen(pcm, gain, networks, self._part(progress, "activity"))
-        if self._threshold is not None:
-            heard = heard.at(self._threshold)
+        heard = self._activity(pcm, gain, self._part(progress, "activity"))
         speech = heard.mask()
         solo = speech * (1 - heard.overlap)
         return heard, embed(pcm, gain, speech, solo, networks.encoder, scratch, self._part(progress, "embedding"))
+
+    def _activity(self, pcm: Samples, gain: GainCurve, report: Callable[[float], None]) -> Activity:
+        heard = _listen(pcm, gain, self._loaded(), report)
+        return heard if self._threshold is None else heard.at(self._threshold)
 
     def _loaded(self) -> Networks:
         self.load()

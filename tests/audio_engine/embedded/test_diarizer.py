@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from audio_engine.backends.base import Samples
-from audio_engine.backends.embedded import EmbeddedDiarizer
+from audio_engine.backends.embedded import EmbeddedDiarizer, diarizer
 from audio_engine.backends.embedded.activity import Activity
 from audio_engine.formats import parse_rttm
 from audio_engine.types import Diarization, SpeakerBounds, Stage, Turn
@@ -120,3 +121,14 @@ def test_thresholds_move_together_and_half_moves_neither() -> None:
     assert heard.offset < strict.offset < strict.onset < 1
     assert 0 < lenient.offset < lenient.onset < heard.onset
     assert 0 < heard.at(0).offset < heard.at(1).offset < 1
+
+
+def test_where_anybody_speaks_is_told_without_the_voices(diarize, engine, speech, tmp_path, monkeypatch) -> None:
+    whole = activity(tuple(replace(turn, speaker=0) for turn in diarize(speech).turns), 30)
+    monkeypatch.setattr(diarizer, "embed", None)  # nothing else is asked
+    reported: list[tuple[Stage, float]] = []
+    found = engine.speech(speech, tmp_path, lambda stage, fraction: reported.append((stage, fraction)))
+    assert (activity(found.turns, 30) == whole).mean() > 0.95
+    assert (reported[-1], {stage for stage, _ in reported}) == (("activity", 1.0), {"activity"})
+    assert found.models[0].startswith("silero-vad ")
+    assert engine.speech(np.zeros(RATE, np.float32), tmp_path, lambda *_: None).turns == ()
