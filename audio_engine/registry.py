@@ -20,6 +20,7 @@ AUTO = "auto"
 # Dotted path of what makes each backend; `auto` takes the first that does the task, can run and suits the machine.
 ENGINES: dict[str, str] = {
     "pyannote": "audio_engine.backends.pyannote:fast",
+    "pyannote-shared": "audio_engine.backends.pyannote:shared",
     "pyannote-exact": "audio_engine.backends.pyannote:exact",
     "pyannote-3.1": "audio_engine.backends.pyannote:version_3_1",
     "embedded": "audio_engine.backends.embedded:EmbeddedDiarizer",

@@ -23,6 +23,7 @@ import torch
 from pyannote.audio import Pipeline
 
 from audio_engine.backends.base import Samples
+from audio_engine.backends.pyannote.diarizer import Mode
 from audio_engine.backends.pyannote.loading import load_pipeline
 from audio_engine.models import MODELS, MODELS_DIR_VARIABLE
 from audio_engine.types import SpeakerBounds
@@ -69,10 +70,10 @@ def stock(folder: Path, device: str) -> Any:
         return Pipeline.from_pretrained(folder).to(torch.device(device))
 
 
-def ours(*, exact: bool = False) -> Any:
+def ours(mode: Mode = "fast") -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return load_pipeline(MODEL, exact=exact)
+        return load_pipeline(MODEL, mode)
 
 
 def run(pipeline: Any, pcm: Samples, clock: Callable[[], float] = time.perf_counter) -> Run:

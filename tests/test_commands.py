@@ -129,7 +129,7 @@ def models(*arguments: str) -> str:
 def test_models_are_listed_with_their_folder_and_licence(settings):
     said = models("list")
     assert f"Models folder: {settings.MODELS_DIR}" in said
-    assert "speaker-diarization-community-1: not here; for pyannote, pyannote-exact; CC-BY-4.0" in said
+    assert "speaker-diarization-community-1: not here; for pyannote, pyannote-shared, pyannote-exact; CC-BY-4.0" in said
 
 
 def test_what_is_wrong_with_models_ends_the_command():

@@ -55,7 +55,7 @@ MODELS: dict[str, Model] = {
                 "plda/plda.npz",
                 "plda/xvec_transform.npz",
             ),
-            engines=("pyannote", "pyannote-exact"),
+            engines=("pyannote", "pyannote-shared", "pyannote-exact"),
             embedding="embedding/pytorch_model.bin",
         ),
         Model(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...errors import EngineError
 from ...hardware import accelerator
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .pipelines import ExactSpeakerDiarization
 
 SAMPLE_RATE = 16_000
+Mode = Literal["exact", "fast", "shared"]
 DIGITS = 8  # of a file's hash, as its version
 # pyannote's steps as ours, each with the shares of the whole work between which it runs.
 STEPS: dict[str, tuple[Stage, float, float]] = {
@@ -37,14 +38,15 @@ STEPS: dict[str, tuple[Stage, float, float]] = {
 class PyannoteDiarizer(Diarizer):
     """One of pyannote.audio's pipelines, of the model `model` in the catalogue. Two runs give the same result.
 
-    `exact` has pyannote.audio do all of the work itself, for comparison; `recommended` lets `auto` take it where there
-    is a GPU.
+    In mode `exact` pyannote.audio does all of the work itself, for comparison; `fast` finds the same with less work,
+    and `shared` nearly the same with still less. `recommended` lets `auto` take it where there is a GPU.
     """
 
-    def __init__(self, name: str, model: str, *, exact: bool = False, recommended: bool = False) -> None:
+    def __init__(self, name: str, model: str, mode: Mode = "fast", *, recommended: bool = False) -> None:
         self.name = name
         self._model = MODELS[model]
-        self._exact, self._recommended = exact, recommended
+        self._mode: Mode = mode
+        self._recommended = recommended
         self._pipeline: ExactSpeakerDiarization | None = None
         self._embedding = ""
 
@@ -73,7 +75,7 @@ class PyannoteDiarizer(Diarizer):
             warnings.simplefilter("ignore")
             from .loading import load_pipeline
 
-            self._pipeline = load_pipeline(self._model, exact=self._exact)
+            self._pipeline = load_pipeline(self._model, self._mode)
         self._embedding = self._embedding_version()
 
     def diarize(

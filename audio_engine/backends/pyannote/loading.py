@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import yaml
@@ -15,30 +15,39 @@ from ...models import MODELS, Model, locate
 from ...models.needs import unusable
 from ..devices import best_device
 from .pipelines import ExactSpeakerDiarization, FastSpeakerDiarization
+from .sharing import SharedSpeakerDiarization
+
+if TYPE_CHECKING:
+    from .diarizer import Mode
 
 log = logging.getLogger(__name__)
 
 SUBFOLDER = "$model/"
-# Windows at once, in segmentation and in embedding. On a GPU more is no faster and takes memory; on a CPU embedding is
-# fastest window by window, whose layers stay in the cache.
-GPU_BATCHES, CPU_BATCHES = (32, 32), (8, 1)
+PIPELINES: dict[Mode, type[ExactSpeakerDiarization]] = {
+    "exact": ExactSpeakerDiarization,
+    "fast": FastSpeakerDiarization,
+    "shared": SharedSpeakerDiarization,
+}
+# Windows at once, in segmentation and in embedding, there blocks of windows where they share what is heard. On a GPU
+# more is no faster and takes memory; on a CPU embedding is fastest one by one, whose layers stay in the cache.
+GPU_BATCHES: dict[Mode, tuple[int, int]] = {"fast": (32, 32), "shared": (32, 4)}
+CPU_BATCHES = 8, 1
 
 
-def load_pipeline(model: Model, *, exact: bool) -> ExactSpeakerDiarization:
+def load_pipeline(model: Model, mode: Mode) -> ExactSpeakerDiarization:
     """The pipeline whose configuration is in the folder of `model`, on a GPU if one works.
 
     Raises EngineError ENGINE_UNAVAILABLE where files are missing, damaged or not what they should be.
     """
     stored = locate(model)
     assert stored is not None
-    kind = ExactSpeakerDiarization if exact else FastSpeakerDiarization
     try:
-        pipeline: ExactSpeakerDiarization = Pipeline.from_pretrained(configuration(stored.folder, kind))
+        pipeline: ExactSpeakerDiarization = Pipeline.from_pretrained(configuration(stored.folder, PIPELINES[mode]))
     except Exception as error:  # each library that reads a part of it raises what it likes
         raise unusable(model, error) from error
     _place(pipeline)
-    if not exact:
-        sizes = CPU_BATCHES if pipeline.device.type == "cpu" else GPU_BATCHES
+    if mode != "exact":
+        sizes = CPU_BATCHES if pipeline.device.type == "cpu" else GPU_BATCHES[mode]
         pipeline.segmentation_batch_size, pipeline.embedding_batch_size = sizes
     return pipeline
 

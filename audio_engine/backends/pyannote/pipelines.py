@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,8 @@ from .clustering import MOST_EMBEDDINGS, RestrainedAgglomerative, RestrainedVBx
 
 SEED = 0
 Hook = Callable[..., None] | None
+Activity = npt.NDArray[np.float32]
+"""How much each speaker of a window speaks, shape (windows, frames, speakers)."""
 
 
 class FrugalInference(Inference):
@@ -127,7 +129,7 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
         inference = self._segmentation
         windows = self._windows(file)
         outputs: list[Outputs] = []
-        size = _within(inference.batch_size, self._of_segmentation)
+        size = within(inference.batch_size, self._of_segmentation)
         for numbers in batches(np.arange(len(windows)), size):
             batch = windows.take(numbers, size)
             outputs.append(inference.infer(batch)[: len(numbers)])
@@ -152,15 +154,21 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
         found = np.empty((*activity.shape[::2], self._embedding.dimension), dtype=np.float32)
         if len(heard) < len(found):
             found[:] = self._nobody
-        size, done = _within(self.embedding_batch_size, self._of_embedding), 0
+        for numbers, embeddings in self._embedded(windows, activity, heard, exclude_overlap):
+            found[numbers] = embeddings
+            if hook:
+                hook("embeddings", None, completed=int(np.searchsorted(heard, numbers[-1], "right")), total=len(heard))
+        return found
+
+    def _embedded(
+        self, windows: Windows, activity: Activity, heard: npt.NDArray[np.intp], exclude_overlap: bool
+    ) -> Iterator[tuple[npt.NDArray[np.intp], Outputs]]:
+        """Rising numbers of windows and their embeddings, until those `heard` have had their turn."""
+        size = within(self.embedding_batch_size, self._of_embedding)
         for numbers in batches(heard, size):
             masks = np.zeros((size, *activity.shape[1:]))
             masks[: len(numbers)] = self._masks(activity[numbers], exclude_overlap)
-            found[numbers] = self._embed(windows.take(numbers, size), masks)[: len(numbers)]
-            done += len(numbers)
-            if hook:
-                hook("embeddings", None, completed=done, total=len(heard))
-        return found
+            yield numbers, self._embed(windows.take(numbers, size), masks)[: len(numbers)]
 
     def reconstruct(
         self, segmentations: SlidingWindowFeature, hard_clusters: npt.NDArray[np.int8], count: SlidingWindowFeature
@@ -181,7 +189,7 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
         size = inference.model.audio.get_num_samples(inference.duration)
         return Windows(file["waveform"], file["sample_rate"], size, inference.step)
 
-    def _masks(self, activity: npt.NDArray[np.float32], exclude_overlap: bool) -> npt.NDArray[np.float32]:
+    def _masks(self, activity: Activity, exclude_overlap: bool) -> Activity:
         """In which frames each speaker is listened to: where alone, if that is enough to tell the voice."""
         masks = np.nan_to_num(activity, nan=0.0)
         if not exclude_overlap:
@@ -223,11 +231,16 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
         """One pass of the backbone, pooled once for each speaker."""
         model, device = self._embedding.model_, self._embedding.device
         with torch.inference_mode():
-            features = model.compute_fbank(waveforms.to(device))
-            with torch.autocast(device.type, torch.bfloat16, enabled=fast_bf16(device.type)):
-                frames = model.resnet.forward_frames(features)
-            pooled: Outputs = model.forward_embedding(frames.float(), weights=masks.to(device)).cpu().numpy()
+            frames = self._frames(model.compute_fbank(waveforms.to(device)))
+            pooled: Outputs = model.forward_embedding(frames, weights=masks.to(device)).cpu().numpy()
         return pooled
+
+    def _frames(self, features: torch.Tensor) -> torch.Tensor:
+        """What the backbone makes of log mels, in float32 whatever it computes in: statistics need the digits."""
+        device = features.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=fast_bf16(device)):
+            frames: torch.Tensor = self._embedding.model_.resnet.forward_frames(features)
+        return frames.float()
 
     def _activations(
         self, segmentations: SlidingWindowFeature, hard_clusters: npt.NDArray[np.int8], count: SlidingWindowFeature
@@ -245,6 +258,6 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
         return SlidingWindowFeature(heard, frames)
 
 
-def _within(size: int, appetite: Appetite | None) -> int:
+def within(size: int, appetite: Appetite | None) -> int:
     """So many windows at once, or as many as there is memory for, where that is known."""
     return appetite.within(size) if appetite else size

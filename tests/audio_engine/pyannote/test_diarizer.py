@@ -91,7 +91,7 @@ def test_both_modes_find_what_pyannotes_own_pipeline_finds(models: Path, heard: 
 
 
 def test_each_window_and_speaker_has_the_same_embedding_in_both_modes(models: Path, heard: Samples):
-    exact, fast = load_pipeline(COMMUNITY, exact=True), load_pipeline(COMMUNITY, exact=False)
+    exact, fast = load_pipeline(COMMUNITY, "exact"), load_pipeline(COMMUNITY, "fast")
     file = file_of(heard)
     heard_by_exact, heard_by_fast = exact.get_segmentations(file), fast.get_segmentations(file)
     assert np.array_equal(heard_by_exact.data, heard_by_fast.data)
@@ -105,7 +105,7 @@ def test_each_window_and_speaker_has_the_same_embedding_in_both_modes(models: Pa
 
 
 def test_half_the_bits_turn_an_embedding_by_next_to_nothing(models: Path, heard: Samples, monkeypatch):
-    pipeline, file = load_pipeline(COMMUNITY, exact=False), file_of(heard)
+    pipeline, file = load_pipeline(COMMUNITY, "fast"), file_of(heard)
     activity = pipeline.get_segmentations(file)
     whole = pipeline.get_embeddings(file, activity)
     monkeypatch.setattr(pipelines, "fast_bf16", lambda _: True)
@@ -160,7 +160,7 @@ def test_a_recording_on_the_disk_is_read_from_there(models: Path, heard: Samples
 
 
 def test_clusters_of_a_long_recording_are_found_on_a_sample_of_it(models: Path, heard: Samples, monkeypatch):
-    pipeline = load_pipeline(COMMUNITY, exact=False)
+    pipeline = load_pipeline(COMMUNITY, "fast")
     seen: list[int] = []
     plda = pipeline.clustering.plda
     monkeypatch.setattr(pipeline.clustering, "plda", Spy(plda, seen))
@@ -263,7 +263,7 @@ def gpu_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 @pytest.mark.parametrize(("exact", "most"), [(True, 8), (False, 1)])
 def test_less_memory_than_a_batch_needs_means_smaller_batches(models: Path, heard: Samples, small_gpu, exact, most):
-    pipelines = [load_pipeline(COMMUNITY, exact=exact) for _ in range(2)]
+    pipelines = [load_pipeline(COMMUNITY, "exact" if exact else "fast") for _ in range(2)]
     if not exact:
         for pipeline in pipelines:
             pipeline.segmentation_batch_size = pipeline.embedding_batch_size = 4
@@ -292,7 +292,7 @@ def test_too_little_memory_for_one_window_is_told(models: Path, run: Run, small_
 def test_batches_are_as_large_as_fits_into_the_memory_that_is_free(
     models: Path, heard: Samples, small_gpu, gpu_memory, free: float, size: int
 ):
-    pipeline = load_pipeline(COMMUNITY, exact=False)
+    pipeline = load_pipeline(COMMUNITY, "fast")
     unhurried = pipeline.run(heard, 16_000, SpeakerBounds(), None)
     pipeline.segmentation_batch_size = pipeline.embedding_batch_size = 32
     gpu_memory(free)
@@ -306,7 +306,7 @@ def test_batches_are_as_large_as_fits_into_the_memory_that_is_free(
 
 
 def test_the_networks_see_batches_of_one_shape(models: Path, heard: Samples, small_gpu):
-    pipeline = load_pipeline(COMMUNITY, exact=False)
+    pipeline = load_pipeline(COMMUNITY, "fast")
     pipeline.segmentation_batch_size = pipeline.embedding_batch_size = 4
     tried = small_gpu(32)
     pipeline.run(heard, 16_000, SpeakerBounds(), None)

@@ -62,7 +62,8 @@ def test_a_fetched_model_is_whole_and_copies_to_machines_without_network(
     monkeypatch.setenv("SOLOIST_MODELS_DIR", str(copied))
     assert command_line.main(["models", "check"]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said == [f"{NAME}: sizes and hashes are the hub's", "pyannote: loads", "pyannote-exact: loads"]
+    loaded = [f"{engine}: loads" for engine in ("pyannote", "pyannote-shared", "pyannote-exact")]
+    assert said == [f"{NAME}: sizes and hashes are the hub's", *loaded]
     assert command_line.main(["models", "list"]) == 0
     listed = capsys.readouterr().out
     assert f"{NAME}: here, " in listed
