@@ -19,6 +19,7 @@ ERRORS: dict[str, ErrorKind] = {
     "MISSING_INPUT": ErrorKind(400, "Provide either a file or a URL."),
     "CONFLICTING_INPUT": ErrorKind(400, "Provide either a file or a URL, not both."),
     "INVALID_OPTION": ErrorKind(422, "An option has a value that cannot be used."),
+    "ADDRESS_TOO_LONG": ErrorKind(414, "The address of the request is too long; send what is in it in a body."),
     "FILE_TOO_LARGE": ErrorKind(413, "The file is too large."),
     "MEDIA_NOT_FOUND": ErrorKind(404, "There is no such recording; without a job it is kept for 24 hours."),
     "MEDIA_IN_USE": ErrorKind(409, "A job uses this recording; delete the job."),

@@ -16,11 +16,12 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from django.urls import path  # noqa: E402
 
 from jobs.consumers import JobConsumer, JobsConsumer  # noqa: E402
+from jobs.left_to_django import leave_bodies_unparsed, leave_long_addresses_whole  # noqa: E402
 from jobs.lingering import lingering  # noqa: E402
 from jobs.pacing import paced  # noqa: E402
-from jobs.unparsed import leave_bodies_unparsed  # noqa: E402
 
 leave_bodies_unparsed()
+leave_long_addresses_whole()
 
 sockets = URLRouter(
     [path("ws/jobs/<uuid:job>/", JobConsumer.as_asgi()), path("ws/jobs/", JobsConsumer.as_asgi())],

@@ -20,6 +20,7 @@ from jobs.uploads import MOST_PART_BYTES
 
 from .uploads import PART_TYPE, part_too_large
 
+LONGEST_ADDRESS = 8_000  # characters, as RFC 9110 wants servers to take at least
 FORM_OVERHEAD = 100_000  # bytes that the fields and boundaries around a file may take
 # What tells an error under an address. Other vendors' surfaces stand above this module, so they are named, not
 # imported.
@@ -32,11 +33,12 @@ SURFACES = {
 
 
 def bounded(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Refuses bodies of the API by their length before any of them is parsed, and has uploads written to the disk."""
+    """Refuses what is too long of the API before any of it is parsed, and has uploads written to the disk."""
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         if surface := surface_of(request):
             try:
+                check_address(request)
                 check_length(request)
             except JobError as error:
                 return refuse(surface, request, error)
@@ -54,6 +56,11 @@ def surface_of(request: HttpRequest) -> str | None:
 def refuse(surface: str, request: HttpRequest, error: JobError) -> HttpResponse:
     answer: HttpResponse = import_string(SURFACES[surface])(request, error)
     return answer
+
+
+def check_address(request: HttpRequest) -> None:
+    if len(request.get_full_path()) > LONGEST_ADDRESS:
+        raise JobError("ADDRESS_TOO_LONG", details={"limit": LONGEST_ADDRESS})
 
 
 def check_length(request: HttpRequest) -> None:

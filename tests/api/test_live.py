@@ -186,6 +186,12 @@ def test_an_upload_costs_the_server_no_more_memory_than_its_size(soloist, http):
     assert most_resident(soloist.web.pid) - peak < 1.2 * size
 
 
+def test_an_address_that_is_too_long_is_told(http):
+    for length in (8_001, 60_000):
+        answer = http.get("speaker/jobs", params={"status": "x" * length})
+        assert (answer.status_code, answer.json()["error_code"]) == (414, "ADDRESS_TOO_LONG")
+
+
 def test_a_malformed_form_is_told(http):
     answer = http.post("media", content=b"--b--\r\n", headers={"Content-Type": "multipart/form-data; boundary=b"})
     assert (answer.status_code, answer.json()["code"]) == (400, "MISSING_INPUT")

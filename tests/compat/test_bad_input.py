@@ -25,6 +25,7 @@ from tests.jobs.strangers import Server, answer
 pytestmark = pytest.mark.django_db
 LIST = b"#EXTM3U\n#EXTINF:3,One\none.wav\n#EXTINF:4,Two\ntwo.wav\n"
 PAGE = b"<!doctype html><html><body>Come in</body></html>"
+TOO_LONG = "The address of the request is too long; send what is in it in a body."
 A_PAGE = "There is a page or a list at this address, not a recording."
 
 
@@ -132,6 +133,21 @@ def test_too_many_requests(program, surface, keyed, settings):
     assert "Rate limit exceeded" in str(more.json())
     surface.told(more.json())
     assert int(more["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("surface", "told"),
+    [
+        (AUDIOPOD, (414, "ADDRESS_TOO_LONG")),
+        (PYANNOTEAI, (414, TOO_LONG)),
+        (TIMBR, (414, TOO_LONG)),
+        (NEURALSPACE, (414, "ADDRESS_TOO_LONG")),
+    ],
+    ids=SURFACES,
+)
+def test_an_address_that_is_too_long(program, surface, told, keyed):
+    url = f"{surface.work}?{'a' * 8_000}"
+    assert refused(surface, program(surface).send("post", url, surface.body(keyed.uuid))) == told
 
 
 # --- recordings

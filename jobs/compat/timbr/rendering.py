@@ -58,6 +58,7 @@ def job(job: Job, request: Request) -> Body:
         "progress": int(job.progress * 100),
         "cost": job.credits if succeeded else 0,
         "result": _result(job, request) if job.result else None,
+        "warnings": (job.result or {}).get("warnings", []),
         "error": CANCELED if job.status == Status.CANCELED else job.error_message or None,
         "created_at": moment(job.created_at),
         "completed_at": moment(job.finished_at),

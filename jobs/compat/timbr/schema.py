@@ -58,6 +58,7 @@ class TimbrJobBody(Body):
     progress = s.IntegerField(help_text="0 to 100.")
     cost = s.IntegerField(help_text="Credits charged; only a completed job costs anything.")
     result = TimbrResultBody(allow_null=True, help_text="Of a completed job.")
+    warnings = s.ListField(child=s.CharField(), help_text="Ours: how far the result falls short of what was asked for.")
     error = s.CharField(allow_null=True)
     created_at = s.DateTimeField()
     completed_at = s.DateTimeField(allow_null=True)
@@ -125,6 +126,7 @@ JOB = {
     "progress": 0,
     "cost": 0,
     "result": None,
+    "warnings": [],
     "error": None,
     "created_at": "2026-01-15T10:30:00.000Z",
     "completed_at": None,
