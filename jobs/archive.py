@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -18,8 +18,12 @@ CHUNK = 1 << 20
 Contents = Sequence[tuple[str, Job, Track]]  # name in the archive, whose and which file
 
 
-def response(request: HttpRequest, job: Job, tracks: Sequence[Track]) -> StreamingHttpResponse:
-    return _response(request, Path(job.name).stem, [(track.name, job, track) for track in tracks])
+def response(
+    request: HttpRequest, job: Job, tracks: Sequence[Track], names: Mapping[int, str] | None = None
+) -> StreamingHttpResponse:
+    """`names` that people gave to speakers stand beside the numbers of their tracks."""
+    contents = [(_named(track, names or {}), job, track) for track in tracks]
+    return _response(request, Path(job.name).stem, contents)
 
 
 def response_of_many(request: HttpRequest, jobs: Sequence[Job]) -> StreamingHttpResponse:
@@ -30,8 +34,18 @@ def response_of_many(request: HttpRequest, jobs: Sequence[Job]) -> StreamingHttp
 
 def folder(job: Job) -> str:
     """What to call a job's folder on any system: no character that one of them refuses, and the number for sure."""
-    harmless = "".join("_" if char in '/\\:*?"<>|' else char for char in Path(job.name).stem)
-    return f"{job.number} {harmless[:100]}".rstrip(" .")
+    return f"{job.number} {_harmless(Path(job.name).stem)}".rstrip(" .")
+
+
+def _named(track: Track, names: Mapping[int, str]) -> str:
+    if track.kind != Track.Kind.AUDIO or track.speaker not in names:
+        return track.name
+    stem, dot, suffix = track.name.rpartition(".")
+    return f"{stem} {_harmless(names[track.speaker])}{dot}{suffix}"
+
+
+def _harmless(name: str) -> str:
+    return "".join("_" if char in '/\\:*?"<>|' else char for char in name)[:100]
 
 
 def _response(request: HttpRequest, name: str, contents: Contents) -> StreamingHttpResponse:

@@ -11,6 +11,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from .naming import SpeakerName as SpeakerName  # a model of this app
+
 
 class Media(models.Model):
     """A stored recording. The file's name is the server's; the user's own name is only shown."""

@@ -17,13 +17,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from audio_engine.transcription.transcript import Sentence
 from audio_engine.transcription.writing import TRANSCRIPT_FORMATS
-from jobs import revisions, transcripts
+from jobs import naming, revisions, transcripts
 from jobs.errors import JobError
 from jobs.models import Job
 from jobs.revisions import Edit
 
 from . import views
-from .figures import colour_of, name_of
+from .figures import colour_of
 
 LINES_A_PAGE = 50
 LONGEST_LINE = 5000  # characters
@@ -53,7 +53,7 @@ def transcript(request: HttpRequest, job: UUID, format: str) -> HttpResponse:
         raise Http404
     version = views.version_asked(request)
     try:
-        return transcripts.response(found, format, name_of, words="words" in request.GET, version=version)
+        return transcripts.response(found, format, naming.name_of(found), words="words" in request.GET, version=version)
     except JobError as error:
         raise Http404 from error
 
@@ -103,12 +103,13 @@ def _form(
     request: HttpRequest, job: Job, version: object, lines: Sequence[Correction], status: int = 200, error: str = ""
 ) -> HttpResponse:
     page = Paginator(lines, LINES_A_PAGE).get_page(request.GET.get("page") if not error else 1)
+    name_of = transcripts.names(job, naming.name_of(job))
     context = views.results(job) | {
         "job": job,
         "page": page,
         "version": version,
         "error": error,
-        "people": [(speaker, name_of(speaker)) for speaker in _speakers(job)] if _labelled(job) else [],
+        "people": [(speaker, name_of(speaker)) for speaker in _speakers(job)] if name_of else [],
         "longest": LONGEST_LINE,
     }
     return render(request, "portal/correct.html", context, status=status)
@@ -120,10 +121,6 @@ def _next(request: HttpRequest, job: Job) -> str:
     if page.isdecimal():
         return f"{reverse('job-correct', args=[job.uuid])}?page={page}"
     return reverse("job", args=[job.uuid])
-
-
-def _labelled(job: Job) -> bool:
-    return transcripts.names(job, name_of) is not None
 
 
 def _speakers(job: Job) -> list[int]:

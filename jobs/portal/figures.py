@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from jobs.models import Track
+from jobs.naming import numbered
 from jobs.wording import clock, in_words
 
 PARTS = {"denoised": "Cleaned"}  # what is not called as its file is
@@ -30,7 +32,7 @@ class Card:
         return colour_of(self.number)
 
 
-def speaker_cards(result: dict[str, Any], tracks: list[Track]) -> list[Card]:
+def speaker_cards(result: dict[str, Any], tracks: list[Track], name_of: Callable[[int], str] = numbered) -> list[Card]:
     by_speaker = {track.speaker: track for track in tracks if track.kind == Track.Kind.AUDIO}
     voices = {voice["speaker"]: voice for voice in result.get("voice_attributes") or []}
     known = {who["speaker"]: who for who in result.get("identifications") or []}
@@ -38,15 +40,15 @@ def speaker_cards(result: dict[str, Any], tracks: list[Track]) -> list[Card]:
     for stats in result["speakers"]:
         speaker = stats["speaker"]
         figures = _known(known.get(speaker)) + _figures(stats) + _voice(voices.get(speaker))
-        cards.append(_speaker(stats, figures, by_speaker.get(speaker)))
+        cards.append(_speaker(stats, name_of(speaker), figures, by_speaker.get(speaker)))
     return cards
 
 
-def _speaker(stats: dict[str, Any], figures: list[tuple[str, str]], track: Track | None) -> Card:
+def _speaker(stats: dict[str, Any], name: str, figures: list[tuple[str, str]], track: Track | None) -> Card:
     talk, percent = clock(round(stats["talk_seconds"])), round(stats["talk_share"] * 100)
     return Card(
         number=stats["speaker"],
-        name=name_of(stats["speaker"]),
+        name=name,
         tail=f"{talk} · {percent} %",
         figures=figures,
         track=track,
@@ -69,10 +71,6 @@ def part_cards(result: dict[str, Any], tracks: list[Track]) -> list[Card]:
         figures = _noise(result) if result["task"] == "denoising" else levels
         cards.append(Card(number, PARTS.get(stem, stem.replace("_", " ").capitalize()), tail, figures, track))
     return cards
-
-
-def name_of(speaker: int) -> str:
-    return f"Speaker {speaker + 1}"
 
 
 def colour_of(speaker: int) -> int:
@@ -176,4 +174,4 @@ def _peak(peak: float | None) -> str:
 
 
 def _level(value: float | None, unit: str) -> str:
-    return "—" if value is None else f"{value:.1f} {unit}".replace("-", "−")
+    return "—" if value is None else f"{round(value, 1) + 0.0:.1f} {unit}".replace("-", "−")

@@ -9,11 +9,11 @@ from typing import Any
 
 from audio_engine.transcription.transcript import Sentence, Transcript
 from audio_engine.transcription.writing import TRANSCRIPT_FORMATS, plain
-from jobs import transcripts
+from jobs import naming, transcripts
 from jobs.errors import JobError
 from jobs.models import Job
 
-from .figures import colour_of, name_of
+from .figures import colour_of
 
 MOST_WORDS = 20_000  # of a transcript whose words can be clicked; those of a longer one would make its page slow
 DOUBTFUL = 0.5  # below this a word is more likely wrong than right
@@ -59,7 +59,7 @@ def context(job: Job, version: int | None) -> dict[str, Any]:
     latest = transcripts.latest(job)
     return {
         "has_transcript": True,
-        "transcript": paragraphs(said, transcripts.names(job, name_of)),
+        "transcript": paragraphs(said, transcripts.names(job, naming.name_of(job))),
         "transcript_formats": TRANSCRIPT_FORMATS,
         "versions": list(job.transcript_versions.order_by("-number")),
         "version": version or latest,

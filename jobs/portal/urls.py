@@ -28,6 +28,7 @@ urlpatterns = [
     path("jobs/<uuid:job>/transcript/correct", correcting.correct, name="job-correct"),
     path("jobs/<uuid:job>/transcript/restore/<int:version>", correcting.restore, name="job-restore"),
     path("jobs/<uuid:job>/transcript/<slug:format>", correcting.transcript, name="job-transcript"),
+    path("jobs/<uuid:job>/speakers/<int:speaker>/name", views.name_speaker, name="speaker-name"),
     path("jobs/<uuid:job>/cancel", views.cancel, name="job-cancel"),
     path("jobs/<uuid:job>/retry", views.retry, name="job-retry"),
     path("jobs/<uuid:job>/delete", views.delete, name="job-delete"),

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.ledger import InsufficientCredits
 from audio_engine.exports import FORMATS
 from audio_engine.types import TURN_TASKS
-from jobs import archive, downloads, exports, lifecycle, ranges
+from jobs import archive, downloads, exports, lifecycle, naming, ranges
 from jobs.errors import JobError
 from jobs.models import Job, JobEvent, Track, owned_by
 from jobs.uploads import MOST_PART_BYTES
@@ -27,7 +27,7 @@ from jobs.wording import state_words, steps, time_left
 
 from . import demonstration, figures, reading
 from .forms import FilterForm, SubmitForm
-from .words import failure, history
+from .words import contents, failure, history
 
 JOBS_A_PAGE = 25
 Status = Job.Status
@@ -168,7 +168,7 @@ def zipped(request: HttpRequest, job: UUID) -> HttpResponse:
     tracks = list(found.tracks.all())
     if not tracks:
         raise Http404
-    return archive.response(request, found, tracks)
+    return archive.response(request, found, tracks, naming.given(found))
 
 
 @login_required
@@ -178,7 +178,7 @@ def export(request: HttpRequest, job: UUID, format: str) -> HttpResponse:
     if format not in FORMATS:
         raise Http404
     try:
-        return exports.response(found, format, figures.name_of)
+        return exports.response(found, format, naming.name_of(found))
     except JobError as error:
         raise Http404 from error
 
@@ -209,6 +209,17 @@ def retry(request: HttpRequest, job: UUID) -> HttpResponse:
     except InsufficientCredits as short:
         messages.error(request, f"This costs {short.required:,} credits; you have {short.available:,}.")
     return redirect("job", found.uuid)
+
+
+@login_required
+@require_POST
+def name_speaker(request: HttpRequest, job: UUID, speaker: int) -> HttpResponse:
+    found = own(request, job)
+    try:
+        naming.call(found, speaker, request.POST.get("name", ""))
+    except JobError as error:
+        messages.error(request, error.message)
+    return redirect(f"{reverse('job', args=[found.uuid])}#panel-speakers")
 
 
 @login_required
@@ -245,7 +256,9 @@ def _listed(request: HttpRequest) -> QuerySet[Job]:
 
 def _cards(job: Job, tracks: list[Track]) -> list[figures.Card]:
     assert job.result is not None
-    return (figures.speaker_cards if job.task in TURN_TASKS else figures.part_cards)(job.result, tracks)
+    if job.task in TURN_TASKS:
+        return figures.speaker_cards(job.result, tracks, naming.name_of(job))
+    return figures.part_cards(job.result, tracks)
 
 
 def results(job: Job, version: int | None = None) -> dict[str, Any]:
@@ -255,9 +268,11 @@ def results(job: Job, version: int | None = None) -> dict[str, Any]:
     of_speakers = job.task in TURN_TASKS
     results = {
         "of_speakers": of_speakers,
+        "longest_name": naming.LONGEST,
         "result": job.result,
         "seconds": job.result["media"]["seconds"],
         "tracks": tracks,
+        "files": [(track, contents(track, job, cards)) for track in tracks],
         "cards": cards,
         "recording": figures.recording_figures(job.result),
         "timeline": reverse("job-timeline", args=[job.uuid]) if cards else "",

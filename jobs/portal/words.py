@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from jobs.errors import JobError
-from jobs.models import Job, JobEvent
+from jobs.models import Job, JobEvent, Track
 from jobs.wording import STATUS_WORDS
+
+from .figures import Card
 
 Status = Job.Status
 KEPT = {True: "Nothing was charged, and your recording is still here.", False: "Nothing was charged."}
@@ -39,6 +41,17 @@ ADVICE: dict[str, str] = {
     "ENGINE_TIMEOUT": "Cut the recording into parts and send them one by one.",
     "DISK_FULL": "Ask whoever runs this server to make room, then retry.",
 }
+CONTENTS: dict[str, str] = {
+    Track.Kind.RTTM: "Who spoke when, for diarization tools",
+    Track.Kind.CONFIDENCE: "How sure the engine is, for each 20 ms",
+    Track.Kind.TRANSCRIPT: "What was said: each word with its time",
+    Track.Kind.TXT: "What was said, for people",
+    Track.Kind.SRT: "What was said, as subtitles",
+    Track.Kind.VTT: "What was said, as subtitles",
+    Track.Kind.JSON: "Everything found: figures, models, and what else the task tells",
+}
+SPOKEN = (Track.Kind.TRANSCRIPT, Track.Kind.TXT, Track.Kind.SRT, Track.Kind.VTT)
+SOUNDS = {"denoising": "The recording with less noise", "stems": "A stem of the recording"}
 OTHERWISE = "Retry. If it fails again, tell whoever runs this server the number of this job."
 
 
@@ -54,6 +67,16 @@ def refusal(error: JobError) -> str:
 def failure(job: Job) -> tuple[str, str, str]:
     """The same three for a job that failed."""
     return job.error_message, KEPT[job.media_id is not None], advice(job.error_code)
+
+
+def contents(track: Track, job: Job, cards: Sequence[Card]) -> str:
+    """What a file of a job is."""
+    if track.kind != Track.Kind.AUDIO:
+        corrected = track.kind in SPOKEN and job.transcript_versions.exists()
+        return f"{CONTENTS[track.kind]}{', before it was corrected' if corrected else ''}"
+    if track.speaker is not None:
+        return next((f"{card.name} alone" for card in cards if card.number == track.speaker), "One speaker alone")
+    return SOUNDS.get(job.task, "A part of the recording")
 
 
 def history(events: Iterable[JobEvent]) -> list[tuple[JobEvent, str]]:

@@ -64,6 +64,9 @@ function bring(job) {
     follow(job);
   }
   startTabs(job);
+  for (const rename of job.querySelectorAll(".rename")) {
+    rename.addEventListener("toggle", () => rename.open && rename.querySelector("[name=name]").select());
+  }
   const player = job.querySelector("[data-timeline]");
   if (player) startPlayer(player, job, nonce).then((started) => startTranscript(job, started));
 }

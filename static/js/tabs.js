@@ -24,5 +24,5 @@ export function startTabs(root) {
     select(next);
     next.focus();
   });
-  select(tabs[0]);
+  select(tabs.find((tab) => `#${tab.getAttribute("aria-controls")}` === location.hash) ?? tabs[0]);
 }

@@ -271,6 +271,14 @@ def test_a_transcript_is_searched_heard_and_corrected(
     page.click(".save button:has-text('Save')")
     page.wait_for_selector("#messages >> text=Saved: 1 line.")
     assert "It is Joan." in page.inner_text("#panel-transcript")
+
+    page.click("role=tab[name=Speakers]")
+    page.click(".rename summary >> nth=0")
+    page.wait_for_selector(".rename[open] [name=name]:focus")
+    page.keyboard.type("Mary")  # over the name that is there
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".lane .who >> text=Mary")
+    page.wait_for_selector("#panel-speakers h3 >> text=Mary")  # on the tab where that was asked
     assert complaints == []
     assert page.evaluate("window.violations") == []
 
