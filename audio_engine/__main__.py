@@ -78,6 +78,7 @@ def _extract(options: argparse.Namespace) -> None:
         overlap=getattr(options, "overlap", "separate"),
         separator=getattr(options, "separator", AUTO),
         clean_background=getattr(options, "clean_background", False),
+        cleaner=getattr(options, "cleaner", AUTO),
         compact=getattr(options, "compact", False),
         voice_attributes=options.voice_attributes,
     )
@@ -244,6 +245,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     extracting.add_argument("--separator", default=AUTO, metavar="NAME", help="the engine that splits overlaps")
     extracting.add_argument("--clean-background", action="store_true", help="lower noise and music in the tracks")
+    extracting.add_argument("--cleaner", default=AUTO, metavar="NAME", help="the engine that does")
     extracting.add_argument("--compact", action="store_true", help="leave the silence out of the tracks")
     extracting.set_defaults(task="extraction")
     commands.add_parser("diarize", parents=[common, diarizing], help="who spoke when").set_defaults(task="diarization")

@@ -20,8 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import EngineError
-from .types import Identification
-from .voices import Voiceprint
+from .voices import Identification, Voiceprint
 
 Confidences = npt.NDArray[np.float64]
 """Shape (speakers, known voices), 0 to 100."""

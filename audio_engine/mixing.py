@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
@@ -74,12 +74,17 @@ class Mix:
     rate: int
     frames: int
     levels: tuple[Level, ...]  # one for each pair
+    first: int = 0  # the frame of the file with which it begins
 
     def read(self, start: int, stop: int) -> Signal:
         """The frames `start` to `stop`, both within the recording: shape (frames, 2 * pairs)."""
         width = 2 * len(self.levels)
-        samples = np.fromfile(self.path, np.float32, (stop - start) * width, offset=start * width * 4)
-        return samples.reshape(-1, width)
+        offset = (self.first + start) * width * 4
+        return np.fromfile(self.path, np.float32, (stop - start) * width, offset=offset).reshape(-1, width)
+
+    def part(self, start: int, stop: int) -> Mix:
+        """The frames `start` to `stop`, at the level of the whole."""
+        return replace(self, first=self.first + start, frames=stop - start)
 
 
 def write_mix(decoder: Decoder, channels: Channels, rate: int, path: Path, progress: Callable[[float], None]) -> Mix:

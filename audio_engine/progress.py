@@ -62,19 +62,23 @@ class OverallProgress:
                 learned.add(later)
 
 
-def two_passes(progress: Progress, seconds: float, rendering: float, separating: float = 0.0) -> OverallProgress:
-    """Of the steps "decode", "diarize", "separate" and "render" over a recording of so many seconds. `rendering` and
-    `separating` are how many times as long as diarization these probably take; a step that takes nothing may be left
-    out."""
+def two_passes(
+    progress: Progress, seconds: float, rendering: float, separating: float = 0.0, cleaning: float = 0.0
+) -> OverallProgress:
+    """Of the steps "decode", "clean", "diarize", "separate" and "render" over a recording of so many seconds.
+    `rendering`, `separating` and `cleaning` are how many times as long as diarization these probably take; a step that
+    takes nothing may be left out."""
     decode = DECODING * seconds
     diarize = DIARIZING * decode
     expected = {
         "decode": decode,
+        "clean": cleaning * diarize,
         "diarize": diarize,
         "separate": separating * diarize,
         "render": rendering * diarize,
     }
     proportions = {
+        "clean": ("decode", DIARIZING * cleaning),
         "diarize": ("decode", DIARIZING),
         "separate": ("diarize", separating),
         "render": ("diarize", rendering),

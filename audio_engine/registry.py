@@ -26,6 +26,8 @@ ENGINES: dict[str, str] = {
     "embedded": "audio_engine.backends.embedded:EmbeddedDiarizer",
     "pixit": "audio_engine.backends.pixit:PixitSeparator",
     "exemplars": "audio_engine.backends.exemplars:ExemplarSeparation",
+    "htdemucs-vocals": "audio_engine.backends.demucs:VocalsCleaner",
+    "pauses": "audio_engine.backends.pauses:PauseCleaner",
     "whisper-large-v3-turbo": "audio_engine.backends.whisper:large_v3_turbo",
     "whisper-large-v3": "audio_engine.backends.whisper:large_v3",
     "whisper-small": "audio_engine.backends.whisper:small",

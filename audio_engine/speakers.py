@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import cast
 
 from . import registry
-from .backends.base import Diarizer, Samples, SpeechSeparator
-from .background import BackgroundMask
+from .backends.base import Cleaner, Diarizer, Samples, SpeechSeparator
+from .cleaning import Cleaning
+from .decoding import Decoder
 from .downmix import decode_mono
 from .formats import rttm, write_confidence
 from .identification import identify
@@ -19,7 +20,6 @@ from .rendering import Rendering, render
 from .separation import Separator
 from .types import (
     Diarization,
-    Identification,
     IdentificationRequest,
     MediaInfo,
     OutputFile,
@@ -30,6 +30,7 @@ from .types import (
     Turn,
 )
 from .voice_attributes import voice_attributes
+from .voices import Identification
 
 RENDERING, SEPARATING, CLEANING = 0.2, 0.3, 1.1  # times as long as diarization: the second pass, and what options add
 
@@ -44,10 +45,12 @@ def find(request: SpeakerRequest, media: MediaInfo, scratch: Path, progress: Pro
     """
     overall = _overall_progress(request, media, progress)
     pcm, media, warnings = decode_mono(request, media, scratch / "mono.f32", overall.step("decode"))
+    cleaning = _cleaning(request, pcm, media, scratch, overall.step("clean"))
+    pcm = cleaning.heard if cleaning else pcm
     engine = cast(Diarizer, registry.load(request.engine, request.task)).hearing(request.speech_threshold)
     found = diarize(engine, request.speakers, pcm, media, scratch, overall.step("diarize"))
     separated_by, separator = _separator(request, found, pcm, scratch, overall.step("separate"))
-    background = BackgroundMask(pcm, found.turns) if _cleans(request) else None
+    background = cleaning.background(found.turns) if cleaning else None
     if background and not background.knows_background:
         warnings = (*warnings, NO_PAUSES)
     masking = Masking(media, separator, background)
@@ -55,10 +58,11 @@ def find(request: SpeakerRequest, media: MediaInfo, scratch: Path, progress: Pro
     result = _result(request, engine.name, media, found, rendering)
     return replace(
         result,
-        models=(*result.models, *(separator.models if separator else ())),
+        models=(*result.models, *(part for by in (separator, cleaning) if by for part in by.models)),
         files=(*rendering.files, *texts(request, found, scratch)),
         overlaps=separator.spans() if separator else (),
         separator=separated_by,
+        cleaner=cleaning.engine if cleaning else "",
         warnings=(*warnings, *result.warnings),
         identifications=_identified(request, found),
         voice_attributes=voice_attributes(pcm, found) if request.voice_attributes else (),
@@ -73,13 +77,25 @@ def _identified(request: SpeakerRequest, found: Diarization) -> tuple[Identifica
 
 
 def _overall_progress(request: SpeakerRequest, media: MediaInfo, progress: Progress) -> OverallProgress:
-    rendering = RENDERING + SEPARATING * request.separates + CLEANING * _cleans(request)
+    rendering = RENDERING + SEPARATING * request.separates + CLEANING * request.cleans
     separator = cast(SpeechSeparator, registry.resolve(request.separator, "separation")) if request.separates else None
-    return two_passes(progress, media.seconds, rendering, separator.ahead if separator else 0.0)
+    cleaner = cast(Cleaner, registry.resolve(request.cleaner, "background")) if request.cleans else None
+    return two_passes(
+        progress,
+        media.seconds,
+        rendering,
+        separating=separator.ahead if separator else 0.0,
+        cleaning=cleaner.ahead if cleaner else 0.0,
+    )
 
 
-def _cleans(request: SpeakerRequest) -> bool:
-    return request.task == "extraction" and request.clean_background
+def _cleaning(
+    request: SpeakerRequest, pcm: Samples, media: MediaInfo, scratch: Path, progress: Progress
+) -> Cleaning | None:
+    if not request.cleans:
+        return None
+    engine = cast(Cleaner, registry.load(request.cleaner, "background"))
+    return engine.cleaning(pcm, Decoder(request.source, request.limits), media, scratch, progress)
 
 
 def diarize(

@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from .voices import VoiceAttributes, Voiceprint
+from .voices import Identification, VoiceAttributes, Voiceprint
 
 Task = Literal[
     "extraction", "diarization", "identification", "voiceprint", "transcription", "dialogue", "denoising", "stems"
 ]
-Part = Literal["separation"]  # of a task: what engines of its own do, here the splitting of overlapped speech
+# Of a task: what engines of its own do, the splitting of overlapped speech and the lowering of a background.
+Part = Literal["separation", "background"]
 Work = Task | Part
 OverlapPolicy = Literal["separate", "keep", "mute"]  # what a track holds where several people speak at once
 Stage = Literal[
@@ -93,6 +94,7 @@ class SpeakerRequest(Request):
     overlap: OverlapPolicy = "separate"
     separator: str = "auto"  # the engine that splits overlaps, where they are to be split
     clean_background: bool = False  # lower noise and music in the tracks
+    cleaner: str = "auto"  # the engine that does
     compact: bool = False
     voiceprints: bool = False  # in the result, where the engine makes them
     voice_attributes: bool = False  # in the result
@@ -103,9 +105,15 @@ class SpeakerRequest(Request):
         """Whether overlaps are to be split between tracks."""
         return self.task == "extraction" and self.overlap == "separate"
 
+    @property
+    def cleans(self) -> bool:
+        """Whether the background is to be lowered."""
+        return self.task == "extraction" and self.clean_background
+
     def engines(self) -> tuple[tuple[str, Work], ...]:
         splitting: tuple[tuple[str, Work], ...] = ((self.separator, "separation"),) if self.separates else ()
-        return ((self.engine, self.task), *splitting)
+        cleaning: tuple[tuple[str, Work], ...] = ((self.cleaner, "background"),) if self.cleans else ()
+        return ((self.engine, self.task), *splitting, *cleaning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,17 +270,6 @@ class CompactSpan:
 
 
 @dataclass(frozen=True, slots=True)
-class Identification:
-    """Who a speaker may be: `match` is a label of the known voices, None where none is near enough. `confidence` holds
-    each label's, 0 to 100; 0 throughout for a speaker without a voiceprint.
-    """
-
-    speaker: int
-    match: str | None
-    confidence: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
 class Result:
     """What came of a request, as far as all tasks have it in common; `result.json` is the task's own class, as JSON."""
 
@@ -303,6 +300,7 @@ class SpeakerResult(Result):
     voice_attributes: tuple[VoiceAttributes, ...] = ()  # the same
     identifications: tuple[Identification, ...] = ()  # by speaker, of an identification
     separator: str = ""  # the engine that split the overlaps; empty where there were none to split
+    cleaner: str = ""  # the engine that lowered the background, where the request asked for it
 
 
 @dataclass(frozen=True, slots=True)

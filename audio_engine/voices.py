@@ -33,3 +33,14 @@ class VoiceAttributes:
     pitch_high: float | None = None
     gender: Gender = "unknown"
     gender_confidence: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """Who a speaker may be: `match` is a label of the known voices, None where none is near enough. `confidence` holds
+    each label's, 0 to 100; 0 throughout for a speaker without a voiceprint.
+    """
+
+    speaker: int
+    match: str | None
+    confidence: dict[str, int]

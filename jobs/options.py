@@ -108,6 +108,7 @@ class SpeakerOptions(CountedOptions):
     overlap: OverlapPolicy = "separate"
     separator: str = AUTO  # the engine that splits overlaps
     clean_background: bool = False
+    cleaner: str = AUTO  # the engine that does
     compact: bool = False
     voiceprints: bool = False
 
@@ -115,10 +116,13 @@ class SpeakerOptions(CountedOptions):
         CountedOptions.__post_init__(self)  # with slots, super() would look for a class that is no more
         if self.overlap not in OVERLAP_POLICIES:
             raise _invalid("overlap", f"must be one of {', '.join(OVERLAP_POLICIES)}")
+        if self.cleaner != AUTO and not self.clean_background:
+            raise _invalid("cleaner", "says what lowers the background, which is done where clean_background is true")
 
     def engines(self, task: str) -> dict[str, tuple[str, str]]:
         splitting = {"separator": (self.separator, "separation")} if task == "extraction" else {}
-        return {"engine": (self.engine, task), **splitting}
+        cleaning = {"cleaner": (self.cleaner, "background")} if task == "extraction" else {}
+        return {"engine": (self.engine, task), **splitting, **cleaning}
 
     def request(self, task: str, **common: Any) -> SpeakerRequest:
         return SpeakerRequest(
@@ -128,6 +132,7 @@ class SpeakerOptions(CountedOptions):
             overlap=self.overlap,
             separator=self.separator,
             clean_background=self.clean_background,
+            cleaner=self.cleaner,
             compact=self.compact,
             voiceprints=self.voiceprints,
             voice_attributes=self.voice_attributes,

@@ -54,6 +54,8 @@ def steps(job: Job) -> list[tuple[str, str]]:
     stages = STAGES_OF[job.task]
     if job.options.get("quality") == "ultra":  # which listens for the pauses first
         stages = ("decode", "activity", *stages)
+    if job.options.get("clean_background"):
+        stages = ("decode", "separation", *stages[1:])
     if job.options.get("overlap", "separate") != "separate":
         stages = tuple(stage for stage in stages if stage != "overlaps")
     if job.source_url:

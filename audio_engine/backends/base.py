@@ -17,6 +17,8 @@ from ..types import SPEAKER_TASKS, Diarization, MediaInfo, Progress, Quality, Sp
 from ..voices import Voiceprint
 
 if TYPE_CHECKING:
+    from ..cleaning import Cleaning
+    from ..decoding import Decoder
     from ..mixing import Mix
     from ..overlaps import Overlaps
     from ..separation import Separator
@@ -98,6 +100,22 @@ class SpeechSeparator(Backend, Protocol):
         Who speaks when is settled: it only tells what is whose. What it leaves in `scratch` is kept until all masks
         have been asked for. Reports the stage `overlaps`, with fractions of its own work from 0 to 1. Raises
         EngineError.
+        """
+
+
+class Cleaner(Backend, Protocol):
+    """Lowers what is heard beside speech."""
+
+    tasks: ClassVar[tuple[Work, ...]] = ("background",)
+    ahead: ClassVar[float] = 0.0  # times as long as diarization that it probably works before that
+
+    @abstractmethod
+    def cleaning(self, pcm: Samples, decoder: Decoder, media: MediaInfo, scratch: Path, progress: Progress) -> Cleaning:
+        """What is to be heard of a recording, and to be kept of it when it is known who speaks.
+
+        `pcm` is the recording of `media` at 16 kHz mono, as for a `Diarizer`; `decoder` gives it once more as it is.
+        What it leaves in `scratch` is kept until all masks have been asked for. Reports the stage `separation`, with
+        fractions of its own work from 0 to 1. Raises EngineError.
         """
 
 

@@ -35,9 +35,9 @@ def _whisper(size: str, repository: str, files: tuple[str, ...], megabytes: int)
     return Model(name, repository, "MIT", gated=False, files=files, engines=(name,), megabytes=megabytes)
 
 
-def _demucs(name: str, repository: str, signatures: tuple[str, ...], megabytes: int) -> Model:
+def _demucs(name: str, repository: str, signatures: tuple[str, ...], megabytes: int, *others: str) -> Model:
     files = (f"{name}.yaml", *(f"{signature}.safetensors" for signature in signatures))
-    return Model(name, repository, "MIT", gated=False, files=files, engines=(name,), megabytes=megabytes)
+    return Model(name, repository, "MIT", gated=False, files=files, engines=(name, *others), megabytes=megabytes)
 
 
 MODELS: dict[str, Model] = {
@@ -104,7 +104,7 @@ MODELS: dict[str, Model] = {
         _whisper("large-v3", "Systran/faster-whisper-large-v3", WHISPER_V3_FILES, 3094),
         _whisper("small", "Systran/faster-whisper-small", WHISPER_FILES, 486),
         _whisper("base", "Systran/faster-whisper-base", WHISPER_FILES, 148),
-        _demucs("htdemucs", "adefossez/HTDemucs", ("955717e8",), 84),
+        _demucs("htdemucs", "adefossez/HTDemucs", ("955717e8",), 84, "htdemucs-vocals"),
         _demucs("htdemucs_ft", "adefossez/HTDemucs-ft", ("f7e0c4bc", "d12395a8", "92cfc3b6", "04573f0d"), 336),
         _demucs("htdemucs_6s", "adefossez/HTDemucs-6s", ("5c90dfd2",), 55),
     )

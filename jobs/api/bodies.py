@@ -81,6 +81,7 @@ class OptionsBody(Body):
     overlap = s.ChoiceField(OVERLAP_POLICIES, required=False)
     separator = _text("Of an extraction: the engine that splits what several say at once.", required=False)
     clean_background = s.BooleanField(required=False)
+    cleaner = _text("Of an extraction: the engine that lowers the background.", required=False)
     compact = s.BooleanField(required=False)
     voiceprints = s.BooleanField(required=False)
     voice_attributes = s.BooleanField(required=False)
@@ -212,6 +213,7 @@ class ResultBody(Body):
         many=True, required=False, help_text="Where several speak at once and `overlap` is `separate`."
     )
     separator = _text("The engine that split them; empty where there were none to split.", required=False)
+    cleaner = _text("The engine that lowered the background; empty where that was not asked for.", required=False)
     voiceprint = VoiceprintBody(required=False, help_text="Of a voiceprint's job.")
     speech_seconds = _number("In which at least one person speaks, of a dialogue separation.", required=False)
     noise_reduction_db = _number("Where the recording is quietest, of a denoising.", required=False, allow_null=True)

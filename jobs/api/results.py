@@ -55,6 +55,7 @@ def _speakers(job: Job, tracks: list[Track], links: Links) -> Body:
         "overlap": found["overlap"],
         "overlaps": [_overlap(job, overlap) for overlap in found.get("overlaps", [])],
         "separator": found.get("separator", ""),
+        "cleaner": found.get("cleaner", ""),
     } | _compact_maps(job, found)
 
 

@@ -77,6 +77,9 @@ class ExtractSerializer(DiarizeSerializer):
         help_text="The engine that splits what several say at once; `auto` (the default) takes the best.",
     )
     clean_background = serializers.BooleanField(required=False, help_text="Lower noise and music in the tracks.")
+    cleaner = serializers.CharField(
+        required=False, max_length=40, help_text="The engine that does; `auto` (the default) takes the best."
+    )
     compact = serializers.BooleanField(required=False, help_text="Leave the silence out of the tracks.")
 
 

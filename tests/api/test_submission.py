@@ -256,6 +256,16 @@ def test_who_splits_overlaps_can_be_named_and_is_refused_where_it_cannot(upload)
     assert unknown["details"] == {"field": "separator", "rule": "must be one of auto, pixit, exemplars"}
 
 
+def test_who_lowers_the_background_can_be_named_and_is_refused_where_it_cannot(upload, monkeypatch, tmp_path):
+    monkeypatch.setenv("SOLOIST_MODELS_DIR", str(tmp_path))
+    assert sent(upload(clean_background="true", cleaner="pauses")).options["cleaner"] == "pauses"
+    refused = upload(clean_background="true", cleaner="htdemucs-vocals").json()
+    assert (refused["error_code"], refused["details"]["field"]) == ("ENGINE_UNAVAILABLE", "cleaner")
+    assert "models fetch htdemucs" in refused["message"]
+    unknown = upload(clean_background="true", cleaner="htdemucs").json()
+    assert unknown["details"] == {"field": "cleaner", "rule": "must be one of auto, htdemucs-vocals, pauses"}
+
+
 def test_an_engine_that_cannot_run_here_is_refused_with_what_it_lacks(alice, upload, recording):
     refused = upload(engine="pyannote")
     body = refused.json()

@@ -19,7 +19,7 @@ EVAL = Path(os.environ.get("SOLOIST_EVAL", Path(__file__).parents[3] / "shared" 
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of an engine whose answer is known, the only one there is that tells speakers."""
-    monkeypatch.setattr(registry, "ENGINES", {"scripted": scripted_engines.PATH, **scripted_engines.SPLITTING})
+    monkeypatch.setattr(registry, "ENGINES", {"scripted": scripted_engines.PATH, **scripted_engines.BESIDE})
     return "scripted"
 
 

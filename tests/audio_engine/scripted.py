@@ -14,7 +14,10 @@ from audio_engine.types import Diarization, Progress, SpeakerBounds, Turn
 from audio_engine.voices import Voiceprint
 
 PATH = "tests.audio_engine.scripted:ScriptedDiarizer"
-SPLITTING = {"exemplars": "audio_engine.backends.exemplars:ExemplarSeparation"}  # which extraction needs, too
+BESIDE = {  # it, which extraction needs too
+    "exemplars": "audio_engine.backends.exemplars:ExemplarSeparation",
+    "pauses": "audio_engine.backends.pauses:PauseCleaner",
+}
 VOICEPRINTS = (Voiceprint("scripted 1", (0.6, 0.8)), None)
 
 

@@ -172,7 +172,7 @@ def test_an_engine_is_only_for_its_own_tasks(scripted: str, monkeypatch: pytest.
     monkeypatch.setitem(registry.ENGINES, "singer", f"{__name__}:Singer")
     assert registry.available("extraction") == {"scripted": None}
     assert registry.available("separation") == {"exemplars": None}
-    assert registry.available() == {"scripted": None, "exemplars": None, "singer": None}
+    assert registry.available() == {"scripted": None, "exemplars": None, "pauses": None, "singer": None}
     assert registry.resolve("auto", "singing").name == "singer"  # type: ignore[arg-type]
     assert registry.resolve("singer").name == "singer"
     with pytest.raises(EngineError) as refused:

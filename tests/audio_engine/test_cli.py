@@ -13,7 +13,7 @@ import soundfile
 
 from audio_engine.__main__ import main
 from audio_engine.formats import parse_rttm
-from tests.audio_engine.scripted import SPLITTING
+from tests.audio_engine.scripted import BESIDE
 
 from .voices import LOW
 
@@ -99,7 +99,7 @@ def test_an_error_is_one_line_or_one_object(tmp_path: Path, capsys: pytest.Captu
 def test_a_defect_is_told_apart_from_bad_input(
     recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    engines = {"buggy": "tests.audio_engine.scripted:BuggyDiarizer", **SPLITTING}
+    engines = {"buggy": "tests.audio_engine.scripted:BuggyDiarizer", **BESIDE}
     monkeypatch.setattr("audio_engine.registry.ENGINES", engines)
     assert main(["extract", str(recording), "--output", str(tmp_path / "out")]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == "ENGINE_FAILED: The engine failed."

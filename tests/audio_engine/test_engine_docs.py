@@ -15,6 +15,7 @@ import soundfile
 
 from audio_engine import registry
 from audio_engine.__main__ import main
+from audio_engine.backends.demucs import cleaner as demucs
 from audio_engine.backends.embedded import packages
 from audio_engine.backends.pixit import backend as pixit
 from audio_engine.backends.pyannote import diarizer as pyannote
@@ -67,7 +68,7 @@ def test_who_auto_takes_is_as_the_table_says(name: str, monkeypatch: pytest.Monk
     backend = registry._instance(registry.ENGINES[name])
     found = []
     for gpu in ("cuda", None):
-        for module in (pyannote, pixit):
+        for module in (pyannote, pixit, demucs):
             monkeypatch.setattr(module, "accelerator", lambda gpu=gpu: gpu)
         found.append(backend.suits())
     told = {(True, False): "where there is a GPU", (False, False): "never", (True, True): "always"}

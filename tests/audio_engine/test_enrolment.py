@@ -12,8 +12,8 @@ from audio_engine.enrolment import TOO_LITTLE
 from audio_engine.errors import EngineError
 from audio_engine.formats import result_from_json
 from audio_engine.pipeline import run
-from audio_engine.types import Identification, IdentificationRequest, MediaLimits, VoiceprintRequest
-from audio_engine.voices import Voiceprint
+from audio_engine.types import IdentificationRequest, MediaLimits, VoiceprintRequest
+from audio_engine.voices import Identification, Voiceprint
 from tests.audio_engine.scripted import VOICEPRINTS
 
 ANN, BOB = Voiceprint("scripted 1", (0.6, 0.8)), Voiceprint("scripted 1", (-0.8, 0.6))

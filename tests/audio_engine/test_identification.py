@@ -13,8 +13,8 @@ from audio_engine.errors import EngineError
 from audio_engine.formats import voiceprint_from_text, voiceprint_to_text
 from audio_engine.identification import CALIBRATIONS, confidence, identify
 from audio_engine.progress import ignore_progress
-from audio_engine.types import Diarization, Identification, SpeakerBounds
-from audio_engine.voices import Voiceprint
+from audio_engine.types import Diarization, SpeakerBounds
+from audio_engine.voices import Identification, Voiceprint
 
 from .conftest import EVAL
 

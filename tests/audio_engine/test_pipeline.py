@@ -155,7 +155,7 @@ def test_an_engine_that_cannot_run_here_says_what_it_lacks(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recording: Path
 ) -> None:
     here = f"{__name__}:MissingDiarizer"
-    monkeypatch.setattr(registry, "ENGINES", {"missing": here, **scripts.SPLITTING})
+    monkeypatch.setattr(registry, "ENGINES", {"missing": here, **scripts.BESIDE})
     assert registry.available("extraction") == {"missing": "the package torch is not installed"}
     for name in ("missing", "auto"):
         with pytest.raises(EngineError, match="torch is not installed") as caught:
@@ -174,7 +174,7 @@ def test_an_engine_is_loaded_once(scripted: str) -> None:
 def test_running_out_of_memory_may_be_tried_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recording: Path
 ) -> None:
-    monkeypatch.setattr(registry, "ENGINES", {"greedy": f"{__name__}:GreedyDiarizer", **scripts.SPLITTING})
+    monkeypatch.setattr(registry, "ENGINES", {"greedy": f"{__name__}:GreedyDiarizer", **scripts.BESIDE})
     with pytest.raises(EngineError) as caught:
         run(SpeakerRequest(recording, tmp_path / "out"))
     assert (caught.value.code, caught.value.permanent) == ("OUT_OF_MEMORY", False)

@@ -17,10 +17,10 @@ from audio_engine.types import SpeakerRequest, Stage
 
 SERVER = """
 from audio_engine import registry, server
-from tests.audio_engine.scripted import SPLITTING
+from tests.audio_engine.scripted import BESIDE
 names = {"scripted": "Scripted", "slow": "Slow", "failing": "Failing", "buggy": "Buggy"}
 registry.ENGINES = {name: f"tests.audio_engine.scripted:{kind}Diarizer" for name, kind in names.items()}
-registry.ENGINES |= SPLITTING
+registry.ENGINES |= BESIDE
 server.main()
 """
 COMMAND = (sys.executable, "-c", SERVER)

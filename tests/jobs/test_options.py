@@ -27,6 +27,7 @@ def test_what_a_row_says_is_what_the_engine_is_asked_for():
         overlap="mute",
         separator="exemplars",
         clean_background=True,
+        cleaner="pauses",
         compact=True,
         voiceprints=True,
         voice_attributes=True,
@@ -40,6 +41,7 @@ def test_what_a_row_says_is_what_the_engine_is_asked_for():
         overlap="mute",
         separator="exemplars",
         clean_background=True,
+        cleaner="pauses",
         compact=True,
         voiceprints=True,
         voice_attributes=True,
@@ -110,6 +112,8 @@ def test_a_threshold_of_speech_reaches_the_engine(task: str, engine: str):
         ("stems", {"stems": ["vocals", "kick"]}, "stems"),
         ("stems", {"stems": ["piano"], "engine": "htdemucs"}, "stems"),
         ("stems", {"engine": "spectral"}, "engine"),
+        ("extraction", {"cleaner": "pauses"}, "cleaner"),
+        ("extraction", {"cleaner": "spectral", "clean_background": True}, "cleaner"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(task: str, given: dict, field: str):

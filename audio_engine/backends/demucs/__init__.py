@@ -4,9 +4,10 @@ Separation", ICASSP 2023), with the weights that its authors publish. Each model
 
 from __future__ import annotations
 
+from .cleaner import VocalsCleaner
 from .splitter import DemucsSplitter
 
-__all__ = ["DemucsSplitter", "htdemucs", "htdemucs_6s", "htdemucs_ft"]
+__all__ = ["DemucsSplitter", "VocalsCleaner", "htdemucs", "htdemucs_6s", "htdemucs_ft"]
 
 FOUR = ("drums", "bass", "other", "vocals")  # in the models' own order
 
