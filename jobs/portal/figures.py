@@ -12,6 +12,8 @@ from jobs.naming import numbered
 from jobs.wording import clock, in_words
 
 PARTS = {"denoised": "Cleaned"}  # what is not called as its file is
+MOST_TURNS = 2_000
+SURE = 50  # confidence below which a turn is more likely wrong than right
 COLOURS = 8  # Okabe and Ito's set; the number beside each tells a ninth speaker from the first
 
 
@@ -94,6 +96,31 @@ def timeline(result: dict[str, Any], recording: str, tracks: dict[int, str]) -> 
             for speaker, url in sorted(tracks.items())
         ],
     }
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRow:
+    start: float
+    end: float
+    card: Card
+    confidence: int | None
+
+    @property
+    def seconds(self) -> float:
+        return self.end - self.start
+
+    @property
+    def doubtful(self) -> bool:
+        return self.confidence is not None and self.confidence < SURE
+
+
+def turns(result: dict[str, Any], cards: list[Card]) -> list[TurnRow]:
+    """The first MOST_TURNS of them; a page with more would be slow, and exports have them all."""
+    by_speaker = {card.number: card for card in cards}
+    return [
+        TurnRow(round(turn["start"], 2), round(turn["end"], 2), by_speaker[turn["speaker"]], turn["confidence"])
+        for turn in result["turns"][:MOST_TURNS]
+    ]
 
 
 def parts_timeline(result: dict[str, Any], recording: str, tracks: dict[int, str]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from audio_engine.exports import FORMATS
 from audio_engine.types import TURN_TASKS
 from jobs import archive, downloads, exports, lifecycle, naming, ranges
 from jobs.errors import JobError
-from jobs.models import Job, JobEvent, Track, owned_by
+from jobs.models import Job, JobEvent, Media, Track, owned_by
 from jobs.uploads import MOST_PART_BYTES
 from jobs.wording import state_words, steps, time_left
 
@@ -90,6 +90,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "rates": settings.CREDITS_PER_SECOND,
         "most_bytes": max(settings.MAX_UPLOAD_BYTES, settings.MAX_RESUMABLE_BYTES),
         "part_bytes": MOST_PART_BYTES,
+        "again": _again(request),
     }
     return render(request, "portal/jobs.html", context)
 
@@ -254,6 +255,15 @@ def _listed(request: HttpRequest) -> QuerySet[Job]:
     return owned_by(request.user).select_related("media").defer("result").annotate(speakers=speakers)
 
 
+def _again(request: HttpRequest) -> Media | None:
+    """The stored recording of which something else is to be made."""
+    try:
+        wanted = UUID(request.GET.get("again", ""))
+    except ValueError:
+        return None
+    return Media.objects.filter(owner=request.user, uuid=wanted).first()
+
+
 def _cards(job: Job, tracks: list[Track]) -> list[figures.Card]:
     assert job.result is not None
     if job.task in TURN_TASKS:
@@ -275,6 +285,8 @@ def results(job: Job, version: int | None = None) -> dict[str, Any]:
         "files": [(track, contents(track, job, cards)) for track in tracks],
         "cards": cards,
         "recording": figures.recording_figures(job.result),
+        "turns": figures.turns(job.result, cards) if of_speakers else [],
+        "most_turns": figures.MOST_TURNS,
         "timeline": reverse("job-timeline", args=[job.uuid]) if cards else "",
     }
     return results | {"formats": FORMATS} | reading.context(job, version) if of_speakers else results

@@ -50,6 +50,14 @@ function addLink(address) {
   showTotal();
 }
 
+/** A recording that the server has already. */
+function addStored({ again, name, seconds }) {
+  const item = add(name, { media: again });
+  item.seconds = Number(seconds);
+  history.replaceState(null, "", location.pathname); // else a reload would add it once more
+  return showCosts();
+}
+
 function refuse(item, words) {
   item.refused = true;
   item.view.note(words, true);
@@ -122,6 +130,7 @@ async function sendOne(item) {
   try {
     if (item.file && isLarge(item.file)) request.set("media", await storeInParts(item.file, progress));
     else if (item.file) request.set("file", item.file, item.file.name);
+    else if (item.media) request.set("media", item.media);
     else request.set("url", item.url);
     addRow(await send(form.action, request, request.has("media") ? () => {} : progress));
     queue.delete(item);
@@ -153,3 +162,4 @@ clear.addEventListener("click", () => {
 form.addEventListener("submit", (event) => event.preventDefault());
 onChange(showCosts);
 gather({ addFiles, addLink });
+if (form.dataset.again) addStored(form.dataset);

@@ -1,16 +1,15 @@
-// What was said: search in it, and click a word to hear it.
+// What was said and when: search in it, and click a word, a line or a turn to hear it.
 
 /** `player` is null where the recording cannot be heard. */
 export function startTranscript(page, player) {
-  const panel = page.querySelector("[data-transcript]");
-  if (!panel) return;
-  startSearch(page, panel);
-  if (player) bindPlayer(panel, player);
+  startSearch(page);
+  if (player) for (const panel of page.querySelectorAll("[data-heard]")) bindPlayer(panel, player);
 }
 
-function startSearch(page, panel) {
+function startSearch(page) {
   const box = page.querySelector("[data-search]");
   if (!box) return;
+  const panel = page.querySelector(".transcript");
   const found = page.querySelector("[data-found]");
   const lines = [...panel.querySelectorAll(".line")].map((element) => [element, element.textContent.toLowerCase()]);
   box.hidden = false;
@@ -43,17 +42,16 @@ function bindPlayer(panel, player) {
   follow(panel, player);
 }
 
-/** Marks the line that is heard. */
+/** Marks what is heard: several at once, where several speak. */
 function follow(panel, player) {
   const lines = [...panel.querySelectorAll("[data-from]")].map((element) => {
-    return { element, from: Number(element.dataset.from), to: Number(element.dataset.to) };
+    return { element, from: Number(element.dataset.from), to: Number(element.dataset.to), marked: false };
   });
-  let marked = null;
   player.addEventListener("time", () => {
     const now = player.time;
-    if (marked && marked.from <= now && now < marked.to) return;
-    marked?.element.classList.remove("now");
-    marked = lines.find(({ from, to }) => from <= now && now < to);
-    marked?.element.classList.add("now");
+    for (const line of lines) {
+      const heard = line.from <= now && now < line.to;
+      if (heard !== line.marked) line.element.classList.toggle("now", (line.marked = heard));
+    }
   });
 }

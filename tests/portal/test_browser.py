@@ -238,6 +238,14 @@ def test_speech_and_background_are_chosen_and_heard_apart(
     wait_until(page, f"{HEARD}.length === 1 && {HEARD}[0][0].includes('/files/')")
     page.keyboard.press("0")
     wait_until(page, f"{HEARD}.length === 1 && {HEARD}[0][0].includes('/recording')")
+
+    page.click("summary:has-text('More')")
+    page.click("text=Make something else of it")
+    page.wait_for_selector("#queue >> text=0:30 · 165 credits")
+    page.click("label[for=task-denoising]")
+    page.wait_for_selector("#queue >> text=0:30 · 33 credits")
+    page.click("#go")
+    page.wait_for_selector("#jobs .task >> text=Less noise")
     assert complaints == []
     assert page.evaluate("window.violations") == []
 

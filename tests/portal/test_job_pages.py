@@ -315,6 +315,26 @@ def test_a_finished_job_shows_each_speaker_in_figures(alices: Client, finished: 
     assert "17 credits" in page
 
 
+def test_every_turn_is_listed_and_the_less_certain_are_marked(alices: Client, finished: Job) -> None:
+    first, *others = finished.result["turns"]
+    turns = [{**first, "confidence": 49}, *({**turn, "confidence": 50} for turn in others)]
+    Job.objects.filter(pk=finished.pk).update(result=finished.result | {"turns": turns})
+    page = alices.get(f"/jobs/{finished.uuid}").content.decode()
+    rows = re.findall(r'<tr( class="doubtful")? data-from="([\d.]+)"', page)
+    assert len(rows) == len(turns)
+    assert [row for row in rows if row[0]] == [(' class="doubtful"', str(round(first["start"], 2)))]
+    assert "49 %" in page
+
+
+def test_of_very_many_turns_the_first_are_listed(
+    alices: Client, finished: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.portal.figures.MOST_TURNS", 1)
+    page = alices.get(f"/jobs/{finished.uuid}").content.decode()
+    assert len(re.findall("<tr[^>]* data-from", page)) == 1
+    assert f"The first 1 of {len(finished.result['turns'])} turns." in page
+
+
 def test_voices_are_described_where_that_was_asked_for(alices: Client, finished: Job, recording: Path) -> None:
     assert "Pitch" not in alices.get(f"/jobs/{finished.uuid}").content.decode()
     attributes = [asdict(VoiceAttributes(0, 92.0, 110.5, 143.0, "male", 93)), asdict(VoiceAttributes(1))]

@@ -103,6 +103,38 @@ def test_stems_are_asked_for_where_an_engine_can_run(
     )
 
 
+# --- of a recording that is there
+
+
+def test_something_else_is_made_of_a_recording_without_sending_it_again(alices: Client, finished: Job) -> None:
+    assert finished.media is not None
+    again = f"/jobs?again={finished.media.uuid}"
+    assert f'href="{again}"' in alices.get(f"/jobs/{finished.uuid}").content.decode()
+    page = alices.get(again).content.decode()
+    assert 'data-name="tones.wav" data-seconds="3.0"' in page
+    fields = {"task": "dialogue", "media": re.search(r'name="media" value="([^"]+)"', page)[1]}  # type: ignore[index]
+    answer = alices.post("/jobs/submit", fields)
+    job = Job.objects.get(task="dialogue")
+    assert answer["Location"] == f"/jobs/{job.uuid}"
+    assert job.media == finished.media
+
+
+def test_a_failed_job_leads_to_other_options_for_its_recording(alices: Client, running: Job) -> None:
+    from jobs.errors import JobError
+
+    lifecycle.fail(running, JobError("PROCESSING_FAILED"))
+    assert running.media is not None
+    assert f"/jobs?again={running.media.uuid}" in alices.get(f"/jobs/{running.uuid}").content.decode()
+
+
+@pytest.mark.parametrize("again", ["", "nonsense", "00000000-0000-0000-0000-000000000000"])
+def test_what_is_no_recording_of_ones_own_is_not_offered(
+    alices: Client, bobs: Client, media: Media, again: str
+) -> None:
+    assert "data-again" not in alices.get(f"/jobs?again={again}").content.decode()
+    assert "data-again" not in bobs.get(f"/jobs?again={media.uuid}").content.decode()
+
+
 # --- subtitles that are there
 
 
