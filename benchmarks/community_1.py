@@ -7,6 +7,7 @@ weights, and who speaks when means nothing.
 from __future__ import annotations
 
 import os
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -25,13 +26,14 @@ from pyannote.audio import Pipeline
 from audio_engine.backends.base import Samples
 from audio_engine.backends.pyannote.diarizer import Mode
 from audio_engine.backends.pyannote.loading import load_pipeline
-from audio_engine.models import MODELS, MODELS_DIR_VARIABLE
+from audio_engine.models import MODELS, MODELS_DIR_VARIABLE, locate
 from audio_engine.types import SpeakerBounds
 from tests.audio_engine.pyannote import random_models
 
 RATE = 16_000
 MODEL = MODELS["speaker-diarization-community-1"]
 HISS = 0.003  # makes the repetitions of a recording differ
+NOBODY = np.zeros((0, 0, 0), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class Run:
 
     seconds: float
     embedding_seconds: float
+    embeddings: np.ndarray  # (windows, speakers, dimension), of no windows where nobody speaks
     output: Any
-    embeddings: np.ndarray
 
 
 def recording(seconds: float) -> Samples:
@@ -60,6 +62,8 @@ def models(given: Path | None) -> Iterator[Path]:
             random_models.community(Path(scratch) / MODEL.name, recording(20), random_models.COMMUNITY_1)
         folder = given or Path(scratch)
         os.environ[MODELS_DIR_VARIABLE] = str(folder)
+        if locate(MODEL) is None:
+            sys.exit(f"{folder} has no {MODEL.name}, or not all of it.")
         yield folder / MODEL.name
 
 
@@ -96,7 +100,7 @@ def run(pipeline: Any, pcm: Samples, clock: Callable[[], float] = time.perf_coun
     finally:
         del pipeline.get_embeddings
     seconds = clock() - started
-    return Run(seconds, taken[0][0], output, taken[0][1])
+    return Run(seconds, *(taken or [(0.0, NOBODY)])[0], output)
 
 
 def _diarize(pipeline: Any, pcm: Samples) -> Any:

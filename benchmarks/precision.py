@@ -4,25 +4,20 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import tempfile
 from pathlib import Path
 from unittest import mock
 
-import numpy as np
-import soxr
 from pyannote.core import Annotation, Segment
 from pyannote.metrics.diarization import DiarizationErrorRate
 
 from audio_engine import SpeakerBounds, Turn
 from audio_engine.backends import precision
 from audio_engine.backends.embedded import EmbeddedDiarizer
-from audio_engine.formats import parse_rttm
 from audio_engine.progress import ignore_progress
 
-from .recordings import HEARD
+from .recordings import annotated
 from .rounds import print_machine
-from .simulated import read
 
 
 def main() -> None:
@@ -33,18 +28,14 @@ def main() -> None:
     print_machine()
     engines = {"float32": engine(bf16=False), "bfloat16": engine(bf16=True)}
     totals = {name: DiarizationErrorRate() for name in engines}
-    with (options.data / "manifest.csv").open() as manifest, tempfile.TemporaryDirectory() as scratch:
-        for row in csv.DictReader(manifest):
-            if row["reference"] != "human" or options.only not in row["file"]:
-                continue
-            signal, rate = read(options.data / row["file"])
-            pcm = soxr.resample(signal, rate, HEARD).astype(np.float32)
-            reference = annotation(parse_rttm((options.data / row["rttm"]).read_text()))
+    with tempfile.TemporaryDirectory() as scratch:
+        for file, pcm, turns in annotated(options.data, options.only):
+            reference = annotation(turns)
             errors = []
             for name, diarizer in engines.items():
                 found = diarizer.diarize(pcm, SpeakerBounds(), Path(scratch), ignore_progress)
                 errors.append(100 * totals[name](reference, annotation(found.turns)))
-            print(f"{row['file']:45} float32 {errors[0]:6.2f}   bfloat16 {errors[1]:6.2f}")
+            print(f"{file:45} float32 {errors[0]:6.2f}   bfloat16 {errors[1]:6.2f}")
     print("all:", ", ".join(f"{name} {100 * abs(total):.2f}" for name, total in totals.items()))
 
 

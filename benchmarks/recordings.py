@@ -1,7 +1,8 @@
-"""Recordings of any length, made by looping one of which it is known who speaks when."""
+"""Recordings of which it is known who speaks when, and some of any length made by looping one of them."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
@@ -10,6 +11,9 @@ import av
 import numpy as np
 import numpy.typing as npt
 import soxr
+
+from audio_engine import Turn
+from audio_engine.formats import parse_rttm
 
 from .simulated import read
 
@@ -23,6 +27,18 @@ Signal = npt.NDArray[np.float32]
 def source(data: Path) -> Path:
     """The conversation that is looped: ten minutes of four speakers."""
     return next((data / "sim" / "s14_10min").glob("mix.*"))
+
+
+def annotated(data: Path, only: str) -> Iterator[tuple[str, Signal, tuple[Turn, ...]]]:
+    """Those of `data`/manifest.csv whose reference a person made and whose name holds `only`: the name, the recording
+    at 16 kHz, and who speaks when.
+    """
+    with (data / "manifest.csv").open() as manifest:
+        for row in csv.DictReader(manifest):
+            if row["reference"] == "human" and only in row["file"]:
+                signal, rate = read(data / row["file"])
+                heard = soxr.resample(signal, rate, HEARD).astype(np.float32)
+                yield row["file"], heard, parse_rttm((data / row["rttm"]).read_text())
 
 
 def mono(path: Path, seconds: float) -> Signal:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
 
 import pytest
+import soundfile
 import torch
 
-from benchmarks import gpu, pyannote_modes
+from audio_engine.backends.base import Samples
+from benchmarks import gpu, pyannote_gate, pyannote_modes
 from tests.audio_engine.pyannote import random_models
 
 
@@ -29,6 +32,25 @@ def test_the_modes_are_timed_beside_pyannotes_own_pipeline(monkeypatch: pytest.M
     )
     assert exact == ("the same", "1.000000")
     assert float(fast[1]) > 0.999
+
+
+def test_the_modes_errors_are_compared_on_recordings_with_references(
+    tiny_models: Path, heard: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    soundfile.write(tmp_path / "talk.wav", heard, 16_000)
+    (tmp_path / "talk.rttm").write_text("SPEAKER talk 1 0.5 3.0 <NA> <NA> anna <NA> <NA>\n")
+    rows = ["file,rttm,reference", "talk.wav,talk.rttm,human", "other.wav,other.rttm,pseudo"]
+    (tmp_path / "manifest.csv").write_text("\n".join(rows))
+    monkeypatch.setenv("SOLOIST_MODELS_DIR", "")  # which it sets
+    monkeypatch.setattr(pyannote_gate, "ENOUGH", 0.2)
+    monkeypatch.setattr(sys, "argv", ["pyannote_gate", str(tmp_path), str(tiny_models), "--modes", "exact", "fast"])
+    pyannote_gate.main()
+    one, every, moved = capsys.readouterr().out.splitlines()[-3:]
+    exact, fast = re.fullmatch(r"talk.wav +exact +([\d.]+) .*fast +([\d.]+) \(\d+ speakers\)", one).groups()
+    assert exact == fast
+    assert every == f"all: exact {exact}, fast {fast}"
+    assert float(exact) > 0
+    assert re.fullmatch(r"fast: \+0.00 to exact; cosines median (1.0|0.999)\d+, least (1.0|0.99)\d+", moved)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
