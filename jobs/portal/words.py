@@ -65,8 +65,8 @@ def refusal(error: JobError) -> str:
 
 
 def failure(job: Job) -> tuple[str, str, str]:
-    """The same three for a job that failed."""
-    return job.error_message, KEPT[job.media_id is not None], advice(job.error_code)
+    """The same three for a job that failed; of "it failed" the reason, where there is one."""
+    return job.error_details.get("reason") or job.error_message, KEPT[job.media_id is not None], advice(job.error_code)
 
 
 def contents(track: Track, job: Job, cards: Sequence[Card]) -> str:
@@ -97,5 +97,6 @@ def _happened(event: JobEvent, before: str) -> str:
     if status == Status.RUNNING:
         return "Started"
     if status == Status.FAILED:
-        return f"Failed: {event.data['error_message']}"
+        message = event.data["error_message"]
+        return message if message.startswith("Failed") else f"Failed: {message}"
     return STATUS_WORDS[status]

@@ -54,6 +54,7 @@ async function showEnd(job) {
   const ended = page.getElementById("job");
   job.replaceWith(ended);
   document.title = page.title;
+  document.querySelector(".balance").textContent = page.querySelector(".balance").textContent;
   bring(ended);
 }
 

@@ -24,6 +24,12 @@ PAGES = [
 pytestmark = pytest.mark.django_db
 
 
+def test_who_is_no_staff_is_told_so_in_words(alices: Client) -> None:
+    answer = alices.get("/admin/", follow=True)
+    assert answer.status_code == 403
+    assert "This is not for your account" in answer.content.decode()
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_of_an_account_lead_strangers_to_sign_in(client: Client, page: str) -> None:
     assert client.get(page)["Location"] == f"/login?next={page}"

@@ -300,6 +300,13 @@ def test_a_failed_job_says_what_happened_what_was_not_lost_and_what_to_do(alices
     assert "Retry" in page
 
 
+def test_a_failed_job_tells_the_reason_where_it_is_known(alices: Client, running: Job) -> None:
+    lifecycle.fail(running, JobError("PROCESSING_FAILED", details={"reason": "No speech was found in the recording."}))
+    page = alices.get(f"/jobs/{running.uuid}").content.decode()
+    assert "<h2>No speech was found in the recording.</h2>" in page
+    assert "Failed: Failed" not in page
+
+
 def test_every_error_that_can_end_a_job_has_advice(alices: Client, running: Job) -> None:
     from jobs.errors import ERRORS
     from jobs.portal.words import ADVICE
