@@ -13,8 +13,9 @@ http = get_asgi_application()
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
-from django.urls import path  # noqa: E402
+from django.urls import path, re_path  # noqa: E402
 
+from jobs.api.live import LiveTranscription  # noqa: E402
 from jobs.consumers import JobConsumer, JobsConsumer  # noqa: E402
 from jobs.left_to_django import leave_bodies_unparsed, leave_long_addresses_whole  # noqa: E402
 from jobs.lingering import lingering  # noqa: E402
@@ -26,6 +27,8 @@ leave_long_addresses_whole()
 sockets = URLRouter(
     [path("ws/jobs/<uuid:job>/", JobConsumer.as_asgi()), path("ws/jobs/", JobsConsumer.as_asgi())],
 )
+pages = AllowedHostsOriginValidator(AuthMiddlewareStack(sockets))
+programs = path("api/v1/transcription/stream", LiveTranscription.as_asgi())
 application = ProtocolTypeRouter(
-    {"http": paced(lingering(http)), "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(sockets))},
+    {"http": paced(lingering(http)), "websocket": URLRouter([programs, re_path("", pages)])},
 )

@@ -52,15 +52,21 @@ def nowhere(request: HttpRequest) -> HttpResponseBase:
 
 
 def _nothing(path: str) -> JsonResponse:
-    for prefix, service in OUT_OF_SCOPE.items():
-        if f"{path}/".startswith(f"{prefix}/"):
-            message = f"{service} is not part of this server; /api/v1/docs lists what is."
-            error = JobError("NOT_OFFERED", message, details={"service": service})
-            return JsonResponse(error.body(), status=error.status)
+    if error := not_offered(path):
+        return JsonResponse(error.body(), status=error.status)
     body = {"detail": NOTHING_HERE}
     if _would_be_ours(path):
         return JsonResponse(problems.of_status(404, body), status=404, content_type=problems.MEDIA_TYPE)
     return JsonResponse(body, status=404)
+
+
+def not_offered(path: str) -> JobError | None:
+    """What is to be said of an address that is out of scope."""
+    for prefix, service in OUT_OF_SCOPE.items():
+        if f"{path}/".startswith(f"{prefix}/"):
+            message = f"{service} is not part of this server; /api/v1/docs lists what is."
+            return JobError("NOT_OFFERED", message, details={"service": service})
+    return None
 
 
 def _would_be_ours(path: str) -> bool:
