@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import socket
+import tracemalloc
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ import torch
 import yaml
 from pyannote.audio import Pipeline
 from pyannote.audio.pipelines import SpeakerDiarization
+from pyannote.audio.telemetry import metrics
+from pyannote.core import SlidingWindow, SlidingWindowFeature
 
 from audio_engine.backends import pyannote as backends
 from audio_engine.backends.base import Samples
@@ -109,8 +112,12 @@ def test_half_the_bits_turn_an_embedding_by_next_to_nothing(models: Path, heard:
     activity = pipeline.get_segmentations(file)
     whole = pipeline.get_embeddings(file, activity)
     monkeypatch.setattr(pipelines, "fast_bf16", lambda _: True)
+    computed, pooled = [], []
+    network = pipeline._embedding.model_
+    network.resnet.layer4.register_forward_hook(lambda _, __, frames: computed.append(frames.dtype))
+    network.resnet.pool.register_forward_pre_hook(lambda _, given: pooled.append(given[0].dtype))
     half = pipeline.get_embeddings(file, activity)
-    assert half.dtype == whole.dtype == np.float32
+    assert (set(computed), set(pooled)) == ({torch.bfloat16}, {torch.float32})
     assert not np.array_equal(half, whole)
     lengths = np.linalg.norm(half, axis=-1) * np.linalg.norm(whole, axis=-1)
     assert ((half * whole).sum(axis=-1) / lengths).min() > 0.999
@@ -174,6 +181,26 @@ def test_clusters_of_a_long_recording_are_found_on_a_sample_of_it(models: Path, 
     assert extents[0] == pytest.approx(extents[1])  # who speaks may change, not when
 
 
+def test_clustering_takes_no_memory_for_pairs_of_windows(models: Path):
+    random = np.random.default_rng(4)
+    voices = random.normal(size=(2, 32))
+    embeddings = (voices[:, None] + 0.1 * random.normal(size=(2, 6_000, 32))).swapaxes(0, 1).astype(np.float32)
+    activity = np.zeros((6_000, 20, 2), dtype=np.float32)
+    activity[:, :10, 0] = activity[:, 10:, 1] = 1  # one after the other
+    segmentations = SlidingWindowFeature(activity, SlidingWindow(start=0, duration=2, step=0.2))
+    clustering = load_pipeline(COMMUNITY, "fast").clustering
+    clustering.most = 300
+    tracemalloc.start()
+    try:
+        clusters, _, _ = clustering(embeddings, segmentations)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 50 << 20  # the pairs of 12,000 embeddings would take 576 MB
+    assert (clusters == clusters[0]).all()
+    assert set(clusters[0]) == {0, 1}
+
+
 class Spy:
     """A PLDA that notes how many embeddings it is given."""
 
@@ -210,13 +237,20 @@ def test_a_cancel_passes_through(models: Path, run: Run, make, at: Stage):
 
 
 def test_neither_loading_nor_running_uses_the_network(models: Path, run: Run, monkeypatch: pytest.MonkeyPatch):
-    def refuse(*address: object) -> None:
-        pytest.fail(f"somebody called {address}")
+    called: list[object] = []
+
+    def refuse(*address: object, **_: object) -> None:
+        called.append(address)
+        raise OSError("nobody may be called")
 
     monkeypatch.setenv("PYANNOTE_METRICS_ENABLED", "1")
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
     assert run(backends.version_3_1()).turns
     assert run(backends.fast()).turns
+    assert run(backends.shared()).turns
+    metrics.provider.force_flush()  # what would otherwise be sent later, by another thread
+    assert not called
 
 
 # --- memory
