@@ -72,6 +72,20 @@ def test_a_warm_process_does_requests_one_after_another(engine: EngineProcess, t
     assert engine.ping()
 
 
+def test_a_process_that_nobody_needs_for_a_while_unloads_its_models_and_goes_on(
+    tmp_path: Path, recording: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with EngineProcess(["--idle", "0.2"], command=COMMAND) as process:
+        for name in ("one", "two"):
+            process.run(SpeakerRequest(recording, tmp_path / name, engine="scripted"), lambda *_: None)
+            said, deadline = "", time.monotonic() + 10
+            while "they are unloaded" not in said and time.monotonic() < deadline:
+                time.sleep(0.05)
+                said += capfd.readouterr().err
+            assert "they are unloaded" in said
+        assert process.ping()
+
+
 def test_an_error_crosses_the_border_whole_and_the_process_goes_on(
     engine: EngineProcess, tmp_path: Path, recording: Path
 ) -> None:

@@ -118,3 +118,7 @@ def test_a_misspelled_variable_is_told_with_the_likely_name(monkeypatch):
     monkeypatch.setenv("SOLOIST_RATE_LIMIT", "5")
     [problem] = check_environment()
     assert (problem.id, problem.hint) == ("soloist.W008", "Did you mean SOLOIST_RATE_LIMIT?")
+
+
+def test_a_workers_jobs_take_turns_on_the_gpu(settings):
+    assert settings.Q_CLUSTER["ALT_CLUSTERS"]["engine"]["workers"] == 1
