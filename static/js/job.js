@@ -1,6 +1,7 @@
 // The page of one job: live until it ends, then its player.
 
 import { startPlayer } from "./player-view.js";
+import { preview } from "./preview.js";
 import { fillMeters, setMeter } from "./site.js";
 import { listen } from "./socket.js";
 import { startTabs } from "./tabs.js";
@@ -63,6 +64,7 @@ function bring(job) {
   if (!("finished" in job.dataset)) {
     showStep(job, job.querySelector("[data-stage]").dataset.stage);
     follow(job);
+    preview(job);
   }
   startTabs(job);
   for (const rename of job.querySelectorAll(".rename")) {

@@ -268,11 +268,13 @@ def test_a_transcript_is_searched_heard_and_corrected(
 
     page.fill("[data-search] input", "JANE")
     page.wait_for_selector("[data-found] >> text=1 line")
+    page.wait_for_selector(".transcript.playable")
     page.click("text=It is Jane.")
     wait_until(page, "window.sounds[0].currentTime > 12 && !window.sounds[0].paused")
     page.wait_for_selector(".line.now >> text=It is Jane.")
 
     page.click("text=Correct")
+    page.wait_for_selector("ol.playable")
     page.fill("[name=text-1]", "It is Joan.")
     page.keyboard.press("Control+Enter")
     wait_until(page, "window.sounds[0].currentTime > 12 && !window.sounds[0].paused")

@@ -282,6 +282,7 @@ def test_a_running_job_shows_its_stage_and_reloads_without_javascript(alices: Cl
     page = alices.get(f"/jobs/{running.uuid}").content.decode()
     assert "Finding who speaks" in page
     assert "62 %" in page
+    assert f'data-preview="/jobs/{running.uuid}/recording?listen" data-seconds="3.0"' in page
     assert '<noscript><meta http-equiv="refresh"' in page
 
 
