@@ -12,12 +12,12 @@ import argparse
 import numpy as np
 import numpy.typing as npt
 from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.cluster.vq import kmeans2
 from scipy.linalg import eigh
 
 from audio_engine.backends.embedded.clustering import cluster, sample_rows
 from audio_engine.backends.embedded.embeddings import GRID
-from audio_engine.backends.embedded.spectral import kmeans, unit_rows
-from audio_engine.backends.embedded.voice_space import shipped_space
+from audio_engine.backends.embedded.voice_space import shipped_space, unit_rows
 from audio_engine.types import SpeakerBounds
 
 from .rounds import compare, print_machine, print_timings
@@ -91,7 +91,7 @@ def by_eigh(vectors: Vectors) -> Labels:
     graph = (graph + graph.T) / 2
     scale = 1 / np.sqrt(graph.sum(axis=1))
     leading = eigh(graph * scale * scale[:, None], subset_by_index=(len(flat) - SPEAKERS, len(flat) - 1))[1]
-    return kmeans(unit_rows(leading), SPEAKERS)
+    return kmeans2(unit_rows(leading), SPEAKERS, minit="++", rng=0)[1]
 
 
 def purity(labels: Labels, truth: Labels) -> float:

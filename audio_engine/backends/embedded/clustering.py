@@ -1,9 +1,7 @@
 """Which window is whose: clusters of a sample of windows, centroids for the rest.
 
-VBx finds the voices; where it finds fewer or more than the caller allows, spectral clustering does. Sources: Park et
-al., "Auto-Tuning Spectral Clustering for Speaker Diarization Using Normalized Maximum Eigengap" (IEEE SPL 2020) for the
-graph and the count there; Park et al., "Multi-Scale Speaker Diarization with Neural Affinity Score Fusion" (ICASSP
-2021) for the fusion of scales, here a mean of cosines.
+Source: Park et al., "Multi-Scale Speaker Diarization with Neural Affinity Score Fusion" (ICASSP 2021) for the fusion of
+scales, here a mean of cosines.
 """
 
 from __future__ import annotations
@@ -15,12 +13,11 @@ import numpy.typing as npt
 
 from ...types import SpeakerBounds
 from . import vbx
-from .spectral import MINIMUM_NEIGHBOURS, Labels, Matrix, NeighbourGraph, kmeans, unit_rows
-from .voice_space import VoiceSpace
+from .vbx import Labels
+from .voice_space import Matrix, VoiceSpace, unit_rows
 
 MAXIMUM_SPEAKERS = 10  # looked for when the caller sets no bound
-NEIGHBOUR_SHARES = (0.05, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3, 0.4)  # of the windows
-LARGEST_SAMPLE = 1500  # windows in the dense affinity at most
+LARGEST_SAMPLE = 1500  # windows whose cosines are all taken at once
 PURE = 0.5  # of the short window one voice alone
 MINIMUM_PURE = 12
 REFINEMENTS = 2
@@ -81,28 +78,6 @@ def _partition(
     high = min(bounds.exact or bounds.maximum or max(MAXIMUM_SPEAKERS, low), windows)
     if high == 1:
         return np.zeros(windows, dtype=np.int64)
-    if windows >= FEWEST:
-        labels = vbx.voices(vectors, centres, space)
-        if low <= labels.max() + 1 <= high:
-            return labels
-    if windows <= 2 * MINIMUM_NEIGHBOURS or high >= windows - 1:
-        return kmeans(unit, low)
-    return _spectral_partition(unit, low, high)
-
-
-def _spectral_partition(unit: Matrix, low: int, high: int) -> Labels:
-    graph = NeighbourGraph(unit, high + 1)
-    count, neighbours = _widest_gap(graph, low, high)
-    return graph.partition(count, neighbours)
-
-
-def _widest_gap(graph: NeighbourGraph, low: int, high: int) -> tuple[int, int]:
-    """Count and number of neighbours of the largest eigengap for its number of neighbours."""
-    found = []
-    for share in NEIGHBOUR_SHARES:
-        neighbours = round(share * graph.size)
-        gaps = np.diff(graph.spectrum(neighbours)[0])[low - 1 : high]
-        best = int(gaps.argmax())
-        found.append((max(neighbours, MINIMUM_NEIGHBOURS) / max(gaps[best], 1e-9), best + low, neighbours))
-    _, count, neighbours = min(found)
-    return count, neighbours
+    if windows < FEWEST:
+        return vbx.Tree(unit).cut(low)
+    return vbx.voices(vectors, centres, space, low, high)

@@ -12,14 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .embeddings import GRID
-from .spectral import Labels, Matrix
-from .voice_space import VoiceSpace
+from .voice_space import Matrix, VoiceSpace
+
+Labels = npt.NDArray[np.int64]
 
 STARTS = (12, 16, 24)  # clusters to start with; what is too many dies out
-LENIENCE = (
-    150.0  # nats: what one more voice may cost. A true one in half a minute costs about 100, half of one that noise
-)
-# has split costs 200 and more
+MORE = (0, 2, 4, 8, 16)  # clusters to start with beyond the voices that there must be, where STARTS find fewer
+LENIENCE = 150.0  # nats that one more voice may cost: a true one in half a minute costs 100, one that noise made 200
 START_SHARPNESS = 5.0  # of the starting responsibilities, as logits
 EVIDENCE = 0.3  # of a window: its neighbours on the grid overlap it and tell much the same
 PRIOR_WINDOWS = 250  # of more windows the space's prior weighs more, or every mood of a voice would be another voice
@@ -29,14 +28,23 @@ ROUNDS = 20
 CONVERGED = 1e-2  # nats
 
 
-def voices(vectors: Matrix, centres: npt.NDArray[np.int64], space: VoiceSpace) -> Labels:
-    """The voice of each window, shape (windows,), numbered from 0 without gaps; `vectors` (windows, inputs), `centres`
-    (windows,) rising, in 10 ms frames."""
+def voices(vectors: Matrix, centres: npt.NDArray[np.int64], space: VoiceSpace, fewest: int, most: int) -> Labels:
+    """The voice of each window, shape (windows,), numbered from 0 without gaps, `fewest` to `most` of them; `vectors`
+    (windows, inputs), `centres` (windows,) rising, in 10 ms frames."""
     points = space.about_these_voices(vectors)
     prior = space.prior.item() * max(1.0, len(vectors) / PRIOR_WINDOWS)
     stay = STAY ** (np.diff(centres) / GRID)
-    ends = [_settled(points, share, space.between, prior, stay) for share in starts(space.about_all_voices(vectors))]
-    return choice([(_without_slight(share), bound) for share, bound in ends])
+
+    def found(labels: Labels) -> tuple[Labels, float]:
+        share, bound = _settled(points, _shares(labels), space.between, prior, stay)
+        return _without_slight(share), bound
+
+    tree = Tree(space.about_all_voices(vectors))
+    best = choice([found(tree.cut(min(count, max(2, len(points) // 3)))) for count in STARTS])
+    if best.max() + 1 < fewest:
+        tries = (found(tree.cut(fewest + more))[0] for more in MORE)
+        best = next((labels for labels in tries if labels.max() + 1 >= fewest), tree.cut(fewest))
+    return merged(best, vectors, most)
 
 
 def choice(ends: list[tuple[Labels, float]]) -> Labels:
@@ -46,17 +54,37 @@ def choice(ends: list[tuple[Labels, float]]) -> Labels:
     return max((end for end in ends if end[1] >= best - LENIENCE), key=lambda end: (end[0].max(), end[1]))[0]
 
 
-def starts(points: Matrix) -> list[Matrix]:
-    """Responsibilities (windows, clusters) by average linkage of cosines, one for each of STARTS."""
-    from scipy.cluster.hierarchy import fcluster, linkage
+class Tree:
+    """Points (windows, dimensions) joined two by two, the nearest first, by average linkage of cosines."""
 
-    tree = linkage(points, "average", metric="cosine")
-    found = []
-    for most in STARTS:
-        labels = fcluster(tree, min(most, max(2, len(points) // 3)), "maxclust") - 1
-        share = np.exp(START_SHARPNESS * (labels[:, None] == np.arange(labels.max() + 1)))
-        found.append(share / share.sum(axis=1, keepdims=True))
-    return found
+    def __init__(self, points: Matrix) -> None:
+        from scipy.cluster.hierarchy import linkage
+
+        self._joined = linkage(points, "average", metric="cosine")
+
+    def cut(self, clusters: int) -> Labels:
+        """The cluster of each point, shape (windows,), from 0."""
+        from scipy.cluster.hierarchy import fcluster
+
+        return np.asarray(fcluster(self._joined, clusters, "maxclust") - 1, dtype=np.int64)
+
+
+def merged(labels: Labels, points: Matrix, most: int) -> Labels:
+    """`labels` of at most so many voices: those whose union scatters least more become one (Ward, "Hierarchical
+    Grouping to Optimize an Objective Function", JASA 1963), so that a splinter goes before a voice."""
+    while (count := int(labels.max()) + 1) > most:
+        sizes = np.bincount(labels)
+        means = np.stack([points[labels == voice].mean(axis=0) for voice in range(count)])
+        apart = ((means[:, None] - means) ** 2).sum(axis=2) * sizes * sizes[:, None] / (sizes + sizes[:, None])
+        gone, kept = np.unravel_index(np.where(np.tri(count, k=-1), apart, np.inf).argmin(), (count, count))
+        labels = np.unique(np.where(labels == gone, kept, labels), return_inverse=True)[1]
+    return labels
+
+
+def _shares(labels: Labels) -> Matrix:
+    """Responsibilities (windows, clusters) to start with."""
+    share = np.exp(START_SHARPNESS * (labels[:, None] == np.arange(labels.max() + 1)))
+    return np.asarray(share / share.sum(axis=1, keepdims=True))
 
 
 def _settled(

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .embeddings import EncoderName
-from .spectral import Matrix
+
+Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -59,3 +60,7 @@ def weights_path(encoder: EncoderName) -> Path:
 @cache
 def shipped_space(encoder: EncoderName) -> VoiceSpace:
     return VoiceSpace.load(weights_path(encoder))
+
+
+def unit_rows(matrix: Matrix) -> Matrix:
+    return matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12)

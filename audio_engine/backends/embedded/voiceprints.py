@@ -17,7 +17,7 @@ from ...voices import Voiceprint
 from ..base import voiceprint
 from .embeddings import Windows
 from .frame_features import FRAME_RATE
-from .spectral import Matrix, unit_rows
+from .voice_space import Matrix, unit_rows
 
 MOSTLY = 0.75  # of a longer window, in which its speaker is alone by the turns
 PURE = 0.7  # of a shorter window, in which one voice is expected to be alone

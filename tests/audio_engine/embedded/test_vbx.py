@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from audio_engine.backends.embedded.embeddings import GRID, EncoderName
-from audio_engine.backends.embedded.vbx import LEAST_WINDOWS, LENIENCE, choice, forward_backward, voices
+from audio_engine.backends.embedded.vbx import (
+    LEAST_WINDOWS,
+    LENIENCE,
+    choice,
+    forward_backward,
+    merged,
+    voices,
+)
 from audio_engine.backends.embedded.voice_space import VoiceSpace, shipped_space
 
 DIMENSIONS = 8
@@ -38,19 +45,32 @@ def of_one_kind(found: np.ndarray, whose: np.ndarray) -> bool:
 @pytest.mark.parametrize("speakers", [1, 2, 4])
 def test_voices_are_counted_and_told_apart(space: VoiceSpace, speakers: int) -> None:
     vectors, whose = talk([(turn % speakers, 12) for turn in range(8)])
-    found = voices(vectors, GRID * np.arange(len(vectors)), space)
+    found = voices(vectors, GRID * np.arange(len(vectors)), space, 1, 10)
     assert of_one_kind(found, whose)
 
 
 def test_a_voice_of_few_windows_is_given_to_others(space: VoiceSpace) -> None:
     vectors, whose = talk([(0, 30), (1, 30), (2, LEAST_WINDOWS - 1), (0, 20)])
-    found = voices(vectors, GRID * np.arange(len(vectors)), space)
+    found = voices(vectors, GRID * np.arange(len(vectors)), space, 1, 10)
     assert of_one_kind(found[whose < 2], whose[whose < 2])
 
 
 def test_many_windows_of_a_voice_make_no_more_voices_than_few(space: VoiceSpace) -> None:
     vectors, whose = talk([(turn % 3, 40) for turn in range(36)])
-    assert of_one_kind(voices(vectors, GRID * np.arange(len(vectors)), space), whose)
+    assert of_one_kind(voices(vectors, GRID * np.arange(len(vectors)), space, 1, 10), whose)
+
+
+@pytest.mark.parametrize("windows", [LEAST_WINDOWS - 2, 30])
+def test_a_third_voice_is_found_where_there_must_be_one_however_little_it_says(space: VoiceSpace, windows: int) -> None:
+    vectors, whose = talk([(0, 30), (1, 30), (2, windows), (0, 20)])
+    assert of_one_kind(voices(vectors, GRID * np.arange(len(vectors)), space, 3, 3), whose)
+
+
+def test_of_too_many_voices_a_splinter_goes_before_a_voice() -> None:
+    points = np.repeat([[0.0, 0.0], [1.0, 0.0], [0.0, 1.5]], [20, 20, 2], axis=0)
+    labels = np.repeat([0, 1, 2], [20, 20, 2])
+    assert np.bincount(merged(labels, points, 2)).tolist() == [22, 20]
+    assert np.bincount(merged(labels, points, 3)).tolist() == [20, 20, 2]
 
 
 def test_more_voices_are_taken_where_they_cost_little_and_not_where_they_cost_much() -> None:
