@@ -55,7 +55,7 @@ class CamPlusEncoder:
             start = max(int(centres[0]) - beyond, 0) // 2
             stop = min((int(centres[-1]) + beyond) // 2, len(speech))
             spoken = start + np.flatnonzero(speech[start:stop])
-            frames = self._frames(_mels_of(pcm, gain, spoken) - mean)
+            frames = self._frames(at_one_level(_mels_of(pcm, gain, spoken) - mean))
             low = np.searchsorted(spoken, centres // 2 - WINDOW // 4)
             high = np.searchsorted(spoken, centres // 2 + WINDOW // 4)
             return self._pooled(frames, low, high)[:, None]
@@ -99,6 +99,15 @@ def mean_mels(pcm: Samples, gain: GainCurve, speech: Mask) -> LogMels:
     near = (piece[piece < piece[0] + FARTHEST] for piece in pieces)
     means = np.stack([_mels_of(pcm, gain, piece).mean(axis=0) for piece in near])
     return np.asarray(means.mean(axis=0), dtype=np.float32)
+
+
+def at_one_level(mels: LogMels) -> LogMels:
+    """Log mels (frames, 80) less the level of a window around each frame: the network was trained on utterances without
+    their mean, and a voice far from the microphone, 20 dB below the others, is nothing that it knows."""
+    from scipy.ndimage import uniform_filter1d
+
+    level = uniform_filter1d(mels.mean(axis=1), WINDOW, mode="nearest")
+    return np.asarray(mels - level[:, None], dtype=np.float32)
 
 
 def _mels_of(pcm: Samples, gain: GainCurve, frames: npt.NDArray[np.int64]) -> LogMels:

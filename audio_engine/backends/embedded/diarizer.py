@@ -176,7 +176,7 @@ def _listen(pcm: Samples, gain: GainCurve, networks: Networks, report: Callable[
 
     heard = listen(pcm, gain, networks.silero, networks.head, lambda done: report(done * LISTENING))
     opinion = segment(
-        pcm, networks.segmentation, networks.bf16, lambda done: report(LISTENING + (1 - LISTENING) * done)
+        pcm, gain, networks.segmentation, networks.bf16, lambda done: report(LISTENING + (1 - LISTENING) * done)
     )
     return with_second_opinion(heard, opinion)
 

@@ -23,6 +23,7 @@ from ..base import Samples
 from .activity import Activity, Posteriors
 from .blocks import SAMPLE_RATE, block_ranges, read_samples
 from .frame_features import FRAME, frame_count
+from .level import GainCurve
 
 WINDOW = 10 * SAMPLE_RATE
 BATCH = 8  # windows
@@ -88,7 +89,9 @@ def load_segmentation(path: Path) -> Segmentation:
     return Segmentation(weights).eval().requires_grad_(False)
 
 
-def segment(pcm: Samples, network: Segmentation, bf16: bool, report: Callable[[float], None]) -> Activity:
+def segment(
+    pcm: Samples, gain: GainCurve, network: Segmentation, bf16: bool, report: Callable[[float], None]
+) -> Activity:
     """Hears the whole recording, ten seconds at a time. `report` takes the fraction done."""
     frames = frame_count(len(pcm))
     found = np.zeros((frames, 2), dtype=np.float32)
@@ -96,7 +99,8 @@ def segment(pcm: Samples, network: Segmentation, bf16: bool, report: Callable[[f
     blocks = list(block_ranges(-(-frames // per_window), BATCH))
 
     def hear(block: tuple[int, int]) -> Posteriors:
-        samples = read_samples(pcm, block[0] * WINDOW, block[1] * WINDOW).reshape(-1, WINDOW)
+        start, stop = block[0] * WINDOW, block[1] * WINDOW
+        samples = gain.apply(read_samples(pcm, start, stop), start).reshape(-1, WINDOW)
         with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
             classes = network(torch.from_numpy(samples)).exp().numpy()
         posteriors = np.stack((1 - classes[:, :, NOBODY], classes[:, :, FIRST_PAIR:].sum(axis=2)), axis=2)

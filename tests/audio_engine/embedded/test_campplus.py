@@ -17,7 +17,7 @@ from scipy.io import wavfile
 
 from audio_engine.backends.embedded import EmbeddedDiarizer, packages
 from audio_engine.backends.embedded.activity import Activity
-from audio_engine.backends.embedded.campplus import WINDOW, CamPlusEncoder
+from audio_engine.backends.embedded.campplus import WINDOW, CamPlusEncoder, at_one_level
 from audio_engine.backends.embedded.embeddings import embed
 from audio_engine.backends.embedded.fbank import log_mels
 from audio_engine.backends.embedded.frame_features import FRAME
@@ -83,16 +83,28 @@ def test_windows_of_a_long_stretch_are_nearly_those_of_utterances_by_themselves(
 ) -> None:
     everywhere = np.ones(len(speech) // FRAME, dtype=bool)
     windows = embed(speech, AS_IT_IS, everywhere, everywhere * 1.0, encoder, tmp_path, lambda _: None)
-    mean = log_mels(speech, AS_IT_IS, 0, 2 * len(everywhere)).mean(axis=0)
+    mels = log_mels(speech, AS_IT_IS, 0, 2 * len(everywhere))
+    mels = at_one_level(mels - mels.mean(axis=0))
     inside = [row for row, centre in enumerate(windows.centres) if 200 < centre < 2800]
     with torch.inference_mode():
         alone = [
-            theirs(torch.from_numpy(log_mels(speech, AS_IT_IS, start, start + WINDOW) - mean)[None])[0]
+            theirs(torch.from_numpy(mels[start : start + WINDOW])[None])[0]
             for start in windows.centres[inside] - WINDOW // 2
         ]
     cosines = (torch.nn.functional.normalize(torch.stack(alone)).numpy() * windows.take(np.array(inside))[:, 0]).sum(1)
     assert cosines.mean() > 0.85
     assert np.median(cosines) > 0.9
+
+
+def test_a_voice_far_from_the_microphone_is_heard_at_the_level_of_a_near_one(speech: Wave) -> None:
+    mels = log_mels(speech, AS_IT_IS, 0, 2000)
+    farther = mels - np.repeat([0.0, 4.6], 1000).astype(np.float32)[:, None]  # 20 dB
+    near, far = at_one_level(mels), at_one_level(farther)
+    elsewhere = np.abs(np.arange(2000) - 1000) > WINDOW // 2
+    np.testing.assert_allclose(near[elsewhere], far[elsewhere], atol=1e-4)
+    np.testing.assert_allclose(
+        near - near.mean(axis=1, keepdims=True), mels - mels.mean(axis=1, keepdims=True), atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("processors", ["1", "3"])
@@ -134,12 +146,12 @@ def test_segmentation_finds_what_pyannotes_own_network_finds(speech: Wave) -> No
 def test_speech_and_overlap_are_told_of_every_frame_of_a_recording_of_any_length(speech: Wave) -> None:
     network = load_segmentation(packages.path_of(packages.SEGMENTATION))
     fractions: list[float] = []
-    whole = segment(speech, network, False, fractions.append)
+    whole = segment(speech, AS_IT_IS, network, False, fractions.append)
     assert len(whole.speech) == len(whole.overlap) == len(speech) / FRAME
     assert fractions[-1] == 1
     assert 0.6 < (whole.speech > 0.5).mean() < 1
     assert 0.02 < (whole.overlap > 0.5).mean() < 0.3  # the reference tells of 8 %
-    assert segment(speech[:5000], network, False, lambda _: None).overlap.shape == (16,)
+    assert segment(speech[:5000], AS_IT_IS, network, False, lambda _: None).overlap.shape == (16,)
 
 
 def test_a_second_opinion_moves_overlap_by_half_and_speech_by_less() -> None:
