@@ -136,9 +136,8 @@ class EmbeddedDiarizer(Diarizer):
         networks = self._loaded()
         gain = gain_curve(frame_levels(pcm))
         heard = self._activity(pcm, gain, self._part(progress, "activity"))
-        speech = heard.mask()
-        solo = speech * (1 - heard.overlap)
-        return heard, embed(pcm, gain, speech, solo, networks.encoder, scratch, self._part(progress, "embedding"))
+        report = self._part(progress, "embedding")
+        return heard, embed(pcm, gain, heard.mask(), heard.overlap, networks.encoder, scratch, report)
 
     def _activity(self, pcm: Samples, gain: GainCurve, report: Callable[[float], None]) -> Activity:
         heard = _listen(pcm, gain, self._loaded(), report)
@@ -175,10 +174,8 @@ def _listen(pcm: Samples, gain: GainCurve, networks: Networks, report: Callable[
     from .segmentation import segment, with_second_opinion
 
     heard = listen(pcm, gain, networks.silero, networks.head, lambda done: report(done * LISTENING))
-    opinion = segment(
-        pcm, gain, networks.segmentation, networks.bf16, lambda done: report(LISTENING + (1 - LISTENING) * done)
-    )
-    return with_second_opinion(heard, opinion)
+    opinions = segment(pcm, gain, networks.segmentation, networks.bf16)
+    return with_second_opinion(heard, opinions, lambda done: report(LISTENING + (1 - LISTENING) * done))
 
 
 def _clusters(windows: Windows, bounds: SpeakerBounds, space: VoiceSpace) -> Clusters:

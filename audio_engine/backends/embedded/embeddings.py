@@ -63,17 +63,18 @@ class Windows:
         return taken
 
 
-def window_centres(speech: Mask, solo: Posteriors, length: int) -> tuple[Centres, npt.NDArray[np.float32]]:
+def window_centres(speech: Mask, overlap: Posteriors, length: int) -> tuple[Centres, npt.NDArray[np.float32]]:
     """Grid points around which anyone speaks, and the expected part of the window of `length` there in which one voice
-    does alone. `speech` and `solo`, its probability, are on 20 ms frames."""
+    does alone. `speech` and the probability of `overlap` are on 20 ms frames."""
     frames = 2 * len(speech)
     centres = np.arange(GRID // 2, max(frames, GRID // 2 + 1), GRID)
     chosen = _share(speech, centres, GRID // 2) > HEARD
-    return centres[chosen], _share(solo, centres, length // 2)[chosen].astype(np.float32)
+    return centres[chosen], _share(speech * (1 - overlap), centres, length // 2)[chosen].astype(np.float32)
 
 
 def _share(mask: Mask | Posteriors, centres: npt.NDArray[np.int64], half: int) -> npt.NDArray[np.float64]:
-    total = np.concatenate(([0], np.cumsum(mask, dtype=np.float64)))
+    total = np.zeros(len(mask) + 1)
+    np.cumsum(mask, dtype=np.float64, out=total[1:])
     low, high = np.clip((centres - half) // 2, 0, len(mask)), np.clip((centres + half) // 2, 0, len(mask))
     return (total[high] - total[low]) / half
 
@@ -82,13 +83,13 @@ def embed(
     pcm: Samples,
     gain: GainCurve,
     speech: Mask,
-    solo: Posteriors,
+    overlap: Posteriors,
     encoder: Encoder,
     scratch: Path,
     report: Callable[[float], None],
 ) -> Windows:
     """Embeds every window of `window_centres`. Scratch takes up to 1 KiB for each."""
-    centres, alone = window_centres(speech, solo, encoder.scales[0])
+    centres, alone = window_centres(speech, overlap, encoder.scales[0])
     shape = (len(centres), len(encoder.scales), encoder.dimension)
     if not len(centres):
         return Windows(centres, alone, np.zeros(shape, dtype=np.float16), encoder.scales)

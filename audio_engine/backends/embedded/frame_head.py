@@ -96,7 +96,7 @@ def probabilities(
     beyond the result's. `report` takes the fraction done.
     """
     total, done = frame_count(len(pcm)), 0
-    found = [np.zeros((0, 3), dtype=np.float32)]
+    found = np.empty((total, 3), dtype=np.float32)
     window, before = np.zeros((0, FEATURES), dtype=np.float32), 0
     for block in feature_blocks(pcm, gain, silero):
         window = np.concatenate((window, block))
@@ -105,9 +105,10 @@ def probabilities(
         if ready <= before:
             continue
         silero_speech = 1 / (1 + np.exp(-window[before:ready, LOGIT]))
-        found.append(np.column_stack((head.run(window)[before:ready], silero_speech)))
-        done += ready - before
+        here = slice(done, done + ready - before)
+        found[here] = np.column_stack((head.run(window)[before:ready], silero_speech))
+        done = here.stop
         kept = min(ready, CONTEXT)
         window, before = window[ready - kept :], kept
         report(done / total)
-    return np.concatenate(found)
+    return found

@@ -8,7 +8,7 @@ its classes: nobody, each of three speakers, each two of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +31,8 @@ NOBODY, FIRST_PAIR = 0, 4  # classes; those between are of one speaker
 FRAME_STEP = 270  # samples between the network's frames,
 FRAME_CENTRE = 495  # and the middle of the first one's field
 STRIDE = 10
-SPEECH_WEIGHT, OVERLAP_WEIGHT = 0.2, 0.5  # of its opinion
-ONSET, OFFSET = 0.40, 0.20  # of the speech of both
+SPEECH_WEIGHT, OVERLAP_WEIGHT = 0.25, 0.5  # of its opinion
+ONSET, OFFSET = 0.40, 0.25  # of the speech of both
 
 
 class Segmentation(nn.Module):
@@ -89,12 +89,10 @@ def load_segmentation(path: Path) -> Segmentation:
     return Segmentation(weights).eval().requires_grad_(False)
 
 
-def segment(
-    pcm: Samples, gain: GainCurve, network: Segmentation, bf16: bool, report: Callable[[float], None]
-) -> Activity:
-    """Hears the whole recording, ten seconds at a time. `report` takes the fraction done."""
+def segment(pcm: Samples, gain: GainCurve, network: Segmentation, bf16: bool) -> Iterator[Posteriors]:
+    """Hears the recording ten seconds at a time: of its 20 ms frames in turn, shape (some frames, 2), the probability
+    of any speech and of two voices."""
     frames = frame_count(len(pcm))
-    found = np.zeros((frames, 2), dtype=np.float32)
     per_window = WINDOW // FRAME
     blocks = list(block_ranges(-(-frames // per_window), BATCH))
 
@@ -107,19 +105,21 @@ def segment(
         return np.concatenate(posteriors[:, _nearest(per_window, classes.shape[1])])
 
     for block, posteriors in zip(blocks, ordered(hear, blocks), strict=True):
-        start, stop = block[0] * per_window, min(block[1] * per_window, frames)
-        found[start:stop] = posteriors[: stop - start]
-        report(stop / frames)
-    return Activity(found[:, 0], found[:, 1])
+        yield posteriors[: frames - block[0] * per_window]
 
 
-def with_second_opinion(heard: Activity, opinion: Activity) -> Activity:
+def with_second_opinion(heard: Activity, opinions: Iterable[Posteriors], report: Callable[[float], None]) -> Activity:
     """What silero and the frame head have heard, weighed with what this network has: they were trained on other
     recordings and err in other places. Of the two, silero stops at pauses and this network hears on through rooms and
-    laughter."""
-    speech = (1 - SPEECH_WEIGHT) * heard.speech + SPEECH_WEIGHT * opinion.speech
-    overlap = (1 - OVERLAP_WEIGHT) * heard.overlap + OVERLAP_WEIGHT * opinion.overlap
-    return Activity(speech.astype(np.float32), overlap.astype(np.float32), ONSET, OFFSET)
+    laughter. Written into the arrays of `heard`, which are large where a recording is long."""
+    start, frames = 0, len(heard.speech)
+    for opinion in opinions:
+        here = slice(start, start + len(opinion))
+        heard.speech[here] = (1 - SPEECH_WEIGHT) * heard.speech[here] + SPEECH_WEIGHT * opinion[:, 0]
+        heard.overlap[here] = (1 - OVERLAP_WEIGHT) * heard.overlap[here] + OVERLAP_WEIGHT * opinion[:, 1]
+        start += len(opinion)
+        report(start / frames)
+    return Activity(heard.speech, heard.overlap, ONSET, OFFSET)
 
 
 def _nearest(frames: int, theirs: int) -> npt.NDArray[np.int64]:

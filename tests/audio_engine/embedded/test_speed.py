@@ -57,7 +57,7 @@ def cosines(minute: Wave, gain: GainCurve, bf16: bool, scratch: Path) -> Wave:
     speech[500:700] = False
     fractions: list[float] = []
     path = packages.path_of(packages.GE2E)
-    windows = embed(minute, gain, speech, speech * 1.0, Ge2eEncoder(path, bf16), scratch, fractions.append)
+    windows = embed(minute, gain, speech, speech * 0.0, Ge2eEncoder(path, bf16), scratch, fractions.append)
     encoder = Ge2eEncoder(path, bf16=False).network
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
