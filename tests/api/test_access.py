@@ -64,7 +64,7 @@ ACCESS: dict[tuple[str, str], tuple[str, int]] = {
     ("/api/v1/denoiser/jobs/{job_id}/retry", "post"): (OWN, 200),
     ("/api/v1/denoiser/jobs/{job_id}/cancel", "post"): (OWN, 200),
     ("/api/v1/stem-extraction/api/extract", "post"): (EVERYBODYS, 422),
-    ("/api/v1/stem-extraction/extract", "post"): (EVERYBODYS, 422),
+    ("/api/v1/stem-extraction/extract", "post"): (EVERYBODYS, 200),
     ("/api/v1/stem-extraction/extract/advanced", "post"): (EVERYBODYS, 400),
     ("/api/v1/stem-extraction/status/{job_id}", "get"): (OWN, 200),
     ("/api/v1/stem-extraction/jobs", "get"): (EVERYBODYS, 200),
