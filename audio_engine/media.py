@@ -20,6 +20,7 @@ from av.packet import Packet
 from av.stream import Discard
 
 from .errors import EngineError
+from .playlists import playlist_format
 from .timeline import Timeline
 from .types import MediaInfo, MediaLimits
 
@@ -40,6 +41,7 @@ CODECS = {*COMPRESSED.split(","), *(name for name in av.codecs_available if name
 # codec whitelist keeps it from running video decoders while it looks for the streams' parameters.
 OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "none", "codec_whitelist": ",".join(sorted(CODECS))}
 
+LOOK_BYTES = 4096  # of what is no recording, to say what it is
 FIRST_FRAMES = 16  # decoding so many proves that a stream decodes
 
 
@@ -125,9 +127,7 @@ def open_slice(path: Path, start: int, end: int) -> Iterator[tuple[InputContaine
         try:
             container = av.open(file, "r", options=OPEN_OPTIONS, metadata_errors="ignore", buffer_size=1 << 17)
         except (av.FFmpegError, ValueError) as error:
-            raise EngineError(
-                "INVALID_AUDIO_FORMAT", "The file is not audio or video in a supported format, or it is damaged."
-            ) from error
+            raise _not_a_recording(path) from error
         with container:
             if not container.streams.audio:
                 raise EngineError("NO_AUDIO_STREAM", "The file holds no audio track.")
@@ -139,6 +139,17 @@ def open_slice(path: Path, start: int, end: int) -> Iterator[tuple[InputContaine
                 if other is not stream:
                     other.discard = Discard.all
             yield container, stream
+
+
+def _not_a_recording(path: Path) -> EngineError:
+    with path.open("rb") as file:
+        playlist = playlist_format(file.read(LOOK_BYTES))
+    if playlist:
+        message = f"The file is a playlist ({playlist}), which only names recordings; send one of them."
+        return EngineError("INVALID_AUDIO_FORMAT", message, details={"playlist": playlist})
+    return EngineError(
+        "INVALID_AUDIO_FORMAT", "The file is not audio or video in a supported format, or it is damaged."
+    )
 
 
 class PacketDecoder:

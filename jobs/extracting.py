@@ -148,6 +148,8 @@ def look(downloader: Any, url: str) -> dict[str, Any]:
         raise Refusal("unsupported")
     if found.get("_type", "video") != "video" or "entries" in found:
         raise Refusal("playlist")
+    if found.get("direct") and found.get("webpage_url") == url:
+        raise Refusal("unsupported")  # the page itself, taken for a recording
     if found.get("is_live") or found.get("live_status") in LIVE:
         raise Refusal("live")
     if not found.get("duration") and str(found.get("protocol")).startswith("m3u8"):
@@ -156,10 +158,12 @@ def look(downloader: Any, url: str) -> dict[str, Any]:
 
 
 def length_of_list(downloader: Any, found: dict[str, Any]) -> float:
-    """Seconds of a recording in pieces, from their list. Raises Refusal for one that goes on."""
+    """Seconds of a recording in pieces, from their list. Raises Refusal for what goes on or lists recordings."""
     from yt_dlp.networking import Request
 
     listed = downloader.urlopen(Request(found["url"], headers=found.get("http_headers") or {})).read(LARGEST_LIST)
+    if b"#EXT-X-" not in listed:  # as every list of pieces has (RFC 8216): yt-dlp took a playlist for a list of such
+        raise Refusal("playlist")
     if b"#EXT-X-ENDLIST" not in listed:
         raise Refusal("live")
     return sum(float(seconds) for seconds in re.findall(rb"#EXTINF:(\d+(?:\.\d+)?)", listed))

@@ -17,6 +17,8 @@ from urllib.parse import SplitResult, urljoin
 
 from django.conf import settings
 
+from audio_engine.playlists import playlist_format
+
 from .dialling import Connection, bounded, check_address, host_of, request_target, resolve, split
 from .errors import JobError
 
@@ -28,11 +30,14 @@ REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 5
 EXCERPT_SECONDS = 2.0
 CHUNK = 1 << 16
-PAGE_TYPES = (
-    *("text/html", "application/xhtml+xml", "application/dash+xml"),
+LARGEST_LIST = 1_000_000  # bytes
+PAGE_TYPES = ("text/html", "application/xhtml+xml", "application/dash+xml")
+PAGE_STARTS = (b"<!doctype html", b"<html", b"<head")
+LIST_TYPES = (
     *("application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl", "audio/x-mpegurl"),
+    *("audio/x-scpls", "application/pls+xml", "application/xspf+xml", "application/rss+xml", "application/atom+xml"),
 )
-PAGE_STARTS = (b"<!doctype html", b"<html", b"<head", b"#extm3u")
+PIECES = b"#EXT-X-"  # of HLS, RFC 8216: each of its lists has such a tag, and no other list has
 
 # Hosts whose addresses name a page with a player. Their media come from other hosts.
 VIDEO_SITES = (
@@ -145,9 +150,10 @@ def _save(response: http.client.HTTPResponse, target: Path, on_bytes: OnBytes | 
     total = response.length
     received = 0
     with target.open("wb") as out:
-        for chunk in _body(response):
-            if not received and chunk.lstrip()[:16].lower().startswith(PAGE_STARTS):
-                raise JobError("URL_NOT_MEDIA")
+        chunks = _body(response)
+        for chunk in chunks:
+            if not received:
+                _check_beginning(chunk, response.headers.get_content_type(), chunks)
             received += len(chunk)
             if received > settings.MAX_DOWNLOAD_BYTES:
                 raise _too_large()
@@ -156,6 +162,20 @@ def _save(response: http.client.HTTPResponse, target: Path, on_bytes: OnBytes | 
                 on_bytes(received, total)
     if response.length:
         raise ConnectionError(f"{response.length} bytes are missing")
+
+
+def _check_beginning(beginning: bytes, content_type: str, rest: Iterator[bytes]) -> None:
+    """Raises JobError for a page, and for a list: of several recordings, or of the pieces of one."""
+    if beginning.lstrip()[:16].lower().startswith(PAGE_STARTS):
+        raise JobError("URL_NOT_MEDIA")
+    if content_type not in LIST_TYPES and playlist_format(beginning) is None:
+        return
+    whole = beginning
+    while PIECES not in whole and len(whole) < LARGEST_LIST and (chunk := next(rest, b"")):
+        whole += chunk
+    if PIECES in whole:
+        raise JobError("URL_NOT_MEDIA")
+    raise JobError("URL_PLAYLIST")
 
 
 def _check_answer(response: http.client.HTTPResponse) -> None:

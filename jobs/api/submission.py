@@ -183,4 +183,5 @@ def described(upload: TemporaryUploadedFile) -> Iterator[None]:
         sent_as = {"content_type": upload.content_type, "extension": Path(upload.name or "").suffix.lower()}
         supported = {"supported_formats": SUPPORTED_FORMATS, "supported_extensions": SUPPORTED_EXTENSIONS}
         reason = {"reason": error.message}
-        raise JobError(error.code, details={**sent_as, **supported, **reason, **error.details}) from error
+        words = error.message if "playlist" in error.details else ""
+        raise JobError(error.code, words, details={**sent_as, **supported, **reason, **error.details}) from error

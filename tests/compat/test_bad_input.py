@@ -25,8 +25,10 @@ from tests.jobs.strangers import Server, answer
 pytestmark = pytest.mark.django_db
 LIST = b"#EXTM3U\n#EXTINF:3,One\none.wav\n#EXTINF:4,Two\ntwo.wav\n"
 PAGE = b"<!doctype html><html><body>Come in</body></html>"
+A_LIST = "There is a playlist at this address; give the address of one recording."
+A_PLAYLIST = "The file is a playlist (M3U), which only names recordings; send one of them."
 TOO_LONG = "The address of the request is too long; send what is in it in a body."
-A_PAGE = "There is a page or a list at this address, not a recording."
+A_PAGE = "There is a page or a stream in pieces at this address, not a recording."
 
 
 @dataclass(frozen=True)
@@ -212,16 +214,26 @@ def test_a_reused_upload_address(program, recording):
     assert refused(TIMBR, again[TIMBR.prefix]) == (412, told)
 
 
-def test_a_page_instead_of_a_recording(program):
-    form = {"file": SimpleUploadedFile("talk.wav", PAGE)}, {"files": SimpleUploadedFile("talk.wav", PAGE)}
-    told = [
-        (AUDIOPOD, program(AUDIOPOD).post("/api/v1/speaker/extract", form[0]), "INVALID_AUDIO_FORMAT"),
-        (PYANNOTEAI, put(put_address(program, PYANNOTEAI), PAGE), "The file is not audio or video in a supported"),
-        (TIMBR, put(put_address(program, TIMBR), PAGE), "The file is not audio or video in a supported"),
-        (NEURALSPACE, program(NEURALSPACE).post("/neuralspace/api/file/upload", form[1]), "INVALID_AUDIO_FORMAT"),
-    ]
-    for surface, answered, words in told:
-        status, reason = refused(surface, answered)
+@pytest.mark.parametrize(
+    ("content", "words", "in_short"),
+    [
+        (PAGE, "The file is not audio or video in a supported", "Invalid file type. Must be audio or video file."),
+        (LIST, A_PLAYLIST, A_PLAYLIST),
+    ],
+    ids=["page", "playlist"],
+)
+def test_a_page_or_a_playlist_instead_of_a_recording(program, content, words, in_short):
+    sent = SimpleUploadedFile("talk.wav", content)
+    extract = program(AUDIOPOD).post("/api/v1/speaker/extract", {"file": sent})
+    sent.seek(0)
+    upload = program(NEURALSPACE).post("/neuralspace/api/file/upload", {"files": sent})
+    assert (extract.status_code, extract.json()["error_code"]) == (400, "INVALID_AUDIO_FORMAT")
+    assert extract.json()["message"] == in_short
+    assert extract.json()["details"]["reason"].startswith(words)
+    assert (upload.status_code, upload.json()["data"]["code"]) == (400, "INVALID_AUDIO_FORMAT")
+    assert upload.json()["message"] == in_short
+    for surface in (PYANNOTEAI, TIMBR):
+        status, reason = refused(surface, put(put_address(program, surface), content))
         assert (status, reason[: len(words)]) == (400, words)
     assert not Media.objects.exists()
 
@@ -296,12 +308,14 @@ def told_of_links(program: Callable[[Surface], VendorProgram], url: str, end: Ca
         (answer(404), "URL_UNREACHABLE", "The server answered with status 404."),
         (answer(body=PAGE, Content_Type="text/html"), "URL_NOT_MEDIA", A_PAGE),
         (answer(body=PAGE), "URL_NOT_MEDIA", A_PAGE),
-        (answer(body=LIST, Content_Type="audio/x-mpegurl"), "URL_NOT_MEDIA", A_PAGE),
-        (answer(body=LIST), "URL_NOT_MEDIA", A_PAGE),
+        (answer(body=LIST, Content_Type="audio/x-mpegurl"), "URL_PLAYLIST", A_LIST),
+        (answer(body=LIST), "URL_PLAYLIST", A_LIST),
     ],
     ids=["unreachable", "gone", "page", "page called audio", "playlist", "playlist called audio"],
 )
-def test_a_link_that_leads_to_no_recording(program, alice, server, page, code, words):
+@pytest.mark.parametrize("extractors", [[], ["generic", "html5"]], ids=["links only", "sites too"])
+def test_a_link_that_leads_to_no_recording(program, alice, server, page, code, words, extractors, settings):
+    settings.EXTRACTORS = extractors
     server.pages["/talk"] = page
     url = server.url("/talk") if page else f"http://127.0.0.1:{processes.free_port()}/talk"
     told = told_of_links(program, url, lambda job: worker.carry_out(job, tasks.fetch))

@@ -107,7 +107,8 @@ def test_a_playlist_that_names_other_files_is_refused(alice, tmp_path, recording
     shutil.copy(recording, tmp_path / "inside.wav")
     playlist = tmp_path / "list.m3u8"
     playlist.write_text("#EXTM3U\n#EXTINF:3,\ninside.wav\n")
-    assert refused(alice, playlist).code == "INVALID_AUDIO_FORMAT"
+    error = refused(alice, playlist)
+    assert (error.code, error.details) == ("INVALID_AUDIO_FORMAT", {"playlist": "M3U"})
 
 
 def test_a_recording_that_is_too_long_is_refused_with_both_lengths(alice, recording, settings):

@@ -148,6 +148,25 @@ def test_a_page_is_not_a_recording(server, loopback_allowed, tmp_path, page):
     assert fetch_fails(server.url("/talk"), tmp_path / "file").code == "URL_NOT_MEDIA"
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        answer(body=b"[playlist]\nFile1=one.mp3\n", Content_Type="audio/x-scpls"),
+        answer(body=b'<?xml version="1.0"?>\n<!-- ours -->\n<rss version="2.0"><channel/></rss>'),
+        answer(body=b"http://example.org/one.mp3\nhttp://example.org/two.mp3\n", Content_Type="audio/mpegurl"),
+        answer(body=b"#EXTM3U\n" + b"#EXTINF:3,One\none.mp3\n" * 10_000),
+    ],
+)
+def test_a_playlist_or_a_feed_is_told_by_name(server, loopback_allowed, tmp_path, page):
+    server.pages["/talk"] = page
+    assert fetch_fails(server.url("/talk"), tmp_path / "file").code == "URL_PLAYLIST"
+
+
+def test_a_list_of_pieces_is_no_playlist(server, loopback_allowed, tmp_path):
+    server.pages["/talk"] = answer(body=b"#EXTM3U\n" + b"# a comment\n" * 10_000 + b"#EXT-X-TARGETDURATION:2\n")
+    assert fetch_fails(server.url("/talk"), tmp_path / "file").code == "URL_NOT_MEDIA"
+
+
 def test_an_unknown_name_and_a_closed_port_are_told(loopback_allowed, tmp_path, names):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

@@ -136,6 +136,11 @@ def test_several_recordings_are_refused(site, alice):
     assert refused(alice, show(site, "/talk.wav", "/more.wav")).code == "URL_PLAYLIST"
 
 
+def test_a_playlist_in_a_player_is_refused_by_name(site, alice):
+    site.pages["/list.m3u8"] = answer(body=b"#EXTM3U\n#EXTINF:3,One\n/talk.wav\n", Content_Type=PLAYLIST)
+    assert refused(alice, show(site, "/list.m3u8")).code == "URL_PLAYLIST"
+
+
 def test_a_live_stream_is_refused(site, alice):
     site.pages["/talk.m3u8"] = answer(body=hls("/0.wav", ended=False), Content_Type=PLAYLIST)
     assert refused(alice, show(site, "/talk.m3u8")).code == "URL_LIVE"
