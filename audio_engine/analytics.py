@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .loudness import HOPS_A_SECOND, LoudnessMeter
+from .talk import talk
 from .tracks import Spans
-from .types import MediaInfo, RecordingStats, SpeakerStats, Turn
+from .types import MediaInfo, SpeakerStats, Turn
 
 PEAKS = 2_000
 LOWEST_DB, HIGHEST_DB, BINS_A_DB = -120, 60, 2
@@ -132,38 +133,19 @@ class RecordingMeter:
         np.maximum(self._peaks[first : last + 1], found, out=self._peaks[first : last + 1])
 
 
-def active_seconds(turns: Sequence[Turn]) -> tuple[float, float]:
-    """Seconds in which at least one, and in which at least two of `turns` run."""
-    events = sorted([(turn.start, 1) for turn in turns] + [(turn.end, -1) for turn in turns])
-    one = two = before = 0.0
-    running = 0
-    for time, change in events:
-        one += (time - before) if running >= 1 else 0
-        two += (time - before) if running >= 2 else 0
-        running, before = running + change, time
-    return one, two
-
-
-def recording_stats(turns: Sequence[Turn], seconds: float) -> RecordingStats:
-    speech, overlap = active_seconds(turns)
-    return RecordingStats(round(speech, 3), round(max(0.0, seconds - speech), 3), round(overlap, 3))
-
-
 def speaker_stats(
     turns: Sequence[Turn], meters: Sequence[SpeakerMeter], noise: PowerHistogram, seconds: float
 ) -> tuple[SpeakerStats, ...]:
     """Figures of each speaker, in their order. `meters` have been fed the whole recording of `seconds` seconds."""
-    own = [[turn for turn in turns if turn.speaker == speaker] for speaker in range(len(meters))]
-    talk = [sum(turn.duration for turn in some) for some in own]
-    everyone = sum(talk) or 1.0
+    spoken = talk(turns, range(len(meters)))
     return tuple(
         SpeakerStats(
             speaker=speaker,
-            talk_seconds=round(talk[speaker], 3),
-            talk_share=round(talk[speaker] / everyone, 4),
-            turns=len(own[speaker]),
-            mean_turn_seconds=round(talk[speaker] / max(1, len(own[speaker])), 3),
-            overlap_seconds=round(_shared_seconds(turns, own[speaker], speaker), 3),
+            talk_seconds=spoken[speaker].seconds,
+            talk_share=spoken[speaker].share,
+            turns=spoken[speaker].turns,
+            mean_turn_seconds=spoken[speaker].mean_turn_seconds,
+            overlap_seconds=spoken[speaker].overlap_seconds,
             rms_db=_rounded(meter.rms_db(), 2),
             peak=_rounded(meter.peak(), 5),
             loudness_lufs=_rounded(meter.loudness(seconds), 2),
@@ -171,11 +153,6 @@ def speaker_stats(
         )
         for speaker, meter in enumerate(meters)
     )
-
-
-def _shared_seconds(turns: Sequence[Turn], own: Sequence[Turn], speaker: int) -> float:
-    others = [turn for turn in turns if turn.speaker != speaker]
-    return max(0.0, active_seconds(own)[0] + active_seconds(others)[0] - active_seconds(turns)[0])  # never -0.0
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

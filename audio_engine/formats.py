@@ -94,6 +94,11 @@ def parse_rttm(text: str) -> tuple[Turn, ...]:
 
     Raises ValueError that names the line.
     """
+    return labelled_rttm(text)[0]
+
+
+def labelled_rttm(text: str) -> tuple[tuple[Turn, ...], tuple[str, ...]]:
+    """The same, and how the file calls each speaker."""
     speakers: dict[str, int] = {}
     turns = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -106,7 +111,7 @@ def parse_rttm(text: str) -> tuple[Turn, ...]:
             raise ValueError(f"line {number} is no RTTM: {line!r}") from None
         speaker = speakers.setdefault(label, len(speakers))
         turns.append(Turn(start, start + duration, speaker, _confidence(columns[8:9])))
-    return tuple(turns)
+    return tuple(turns), tuple(speakers)
 
 
 def _confidence(column: list[str]) -> int | None:

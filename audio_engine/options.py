@@ -9,6 +9,7 @@ from . import registry
 from .backends.base import Splitter
 from .errors import EngineError
 from .formats import REQUESTS
+from .given_turns import check_turns
 from .music import STEMS, StemsRequest, parts
 from .registry import AUTO
 from .transcription.languages import LANGUAGES
@@ -16,6 +17,7 @@ from .types import (
     EQUALIZERS,
     OVERLAP_POLICIES,
     QUALITIES,
+    SPEAKER_TASKS,
     DenoisingRequest,
     DialogueRequest,
     IdentificationRequest,
@@ -60,6 +62,10 @@ def _check_speaker_request(request: SpeakerRequest) -> None:
     check_speakers(request.speakers)
     if request.overlap not in OVERLAP_POLICIES:
         _refuse("overlap", f"must be one of {', '.join(OVERLAP_POLICIES)}")
+    if request.turns:
+        if request.task not in SPEAKER_TASKS:
+            _refuse("turns", f"can be given for {' and '.join(SPEAKER_TASKS)} only")
+        check_turns(request.turns)
 
 
 def check_threshold(threshold: float) -> None:

@@ -63,24 +63,33 @@ class OverallProgress:
 
 
 def two_passes(
-    progress: Progress, seconds: float, rendering: float, separating: float = 0.0, cleaning: float = 0.0
+    progress: Progress,
+    seconds: float,
+    rendering: float,
+    separating: float = 0.0,
+    cleaning: float = 0.0,
+    diarizes: bool = True,
 ) -> OverallProgress:
     """Of the steps "decode", "clean", "diarize", "separate" and "render" over a recording of so many seconds.
     `rendering`, `separating` and `cleaning` are how many times as long as diarization these probably take; a step that
-    takes nothing may be left out."""
+    takes nothing may be left out, as "diarize" is unless it `diarizes`."""
+
+    def after(factor: float) -> tuple[str, float]:
+        return ("diarize", factor) if diarizes else ("decode", DIARIZING * factor)
+
     decode = DECODING * seconds
     diarize = DIARIZING * decode
     expected = {
         "decode": decode,
         "clean": cleaning * diarize,
-        "diarize": diarize,
+        "diarize": diarize if diarizes else 0.0,
         "separate": separating * diarize,
         "render": rendering * diarize,
     }
     proportions = {
         "clean": ("decode", DIARIZING * cleaning),
-        "diarize": ("decode", DIARIZING),
-        "separate": ("diarize", separating),
-        "render": ("diarize", rendering),
+        "diarize": ("decode", DIARIZING if diarizes else 0.0),
+        "separate": after(separating),
+        "render": after(rendering),
     }
     return OverallProgress(progress, expected, proportions)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from .analytics import RecordingMeter, SpeakerMeter, recording_stats, speaker_stats
+from .analytics import RecordingMeter, SpeakerMeter, speaker_stats
 from .decoding import Block, Decoder, to_float
 from .masking import Masking, Surroundings, with_surroundings
 from .parallel import ordered
+from .talk import recording_stats
 from .tracks import Gate, Spans, Track, speaker_spans, union
 from .types import (
     CompactSpan,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from . import registry
+from . import given_turns, registry
 from .backends.base import Cleaner, Diarizer, Samples, SpeechSeparator
 from .cleaning import Cleaning
 from .decoding import Decoder
@@ -47,15 +47,14 @@ def find(request: SpeakerRequest, media: MediaInfo, scratch: Path, progress: Pro
     pcm, media, warnings = decode_mono(request, media, scratch / "mono.f32", overall.step("decode"))
     cleaning = _cleaning(request, pcm, media, scratch, overall.step("clean"))
     pcm = cleaning.heard if cleaning else pcm
-    engine = cast(Diarizer, registry.load(request.engine, request.task)).hearing(request.speech_threshold)
-    found = diarize(engine, request.speakers, pcm, media, scratch, overall.step("diarize"))
+    engine, found = _found(request, pcm, media, scratch, overall)
     separated_by, separator = _separator(request, found, pcm, scratch, overall.step("separate"))
     background = cleaning.background(found.turns) if cleaning else None
     if background and not background.knows_background:
         warnings = (*warnings, NO_PAUSES)
     masking = Masking(media, separator, background)
     rendering = render(request, media, found, masking, scratch, overall.step("render"))
-    result = _result(request, engine.name, media, found, rendering)
+    result = _result(request, engine, media, found, rendering)
     return replace(
         result,
         models=(*result.models, *(part for by in (separator, cleaning) if by for part in by.models)),
@@ -67,6 +66,16 @@ def find(request: SpeakerRequest, media: MediaInfo, scratch: Path, progress: Pro
         identifications=_identified(request, found),
         voice_attributes=voice_attributes(pcm, found) if request.voice_attributes else (),
     )
+
+
+def _found(
+    request: SpeakerRequest, pcm: Samples, media: MediaInfo, scratch: Path, overall: OverallProgress
+) -> tuple[str, Diarization]:
+    """Who spoke when, and the name of the engine that told it. `media.seconds` must be exact."""
+    if request.turns:
+        return given_turns.ENGINE, given_turns.diarization(request.turns, media.seconds)
+    engine = cast(Diarizer, registry.load(request.engine, request.task)).hearing(request.speech_threshold)
+    return engine.name, diarize(engine, request.speakers, pcm, media, scratch, overall.step("diarize"))
 
 
 def _identified(request: SpeakerRequest, found: Diarization) -> tuple[Identification, ...]:
@@ -86,6 +95,7 @@ def _overall_progress(request: SpeakerRequest, media: MediaInfo, progress: Progr
         rendering,
         separating=separator.ahead if separator else 0.0,
         cleaning=cleaner.ahead if cleaner else 0.0,
+        diarizes=not request.turns,
     )
 
 

@@ -99,6 +99,7 @@ class SpeakerRequest(Request):
     voiceprints: bool = False  # in the result, where the engine makes them
     voice_attributes: bool = False  # in the result
     speech_threshold: float | None = None  # of `Diarizer.hearing`
+    turns: tuple[Turn, ...] = ()  # who spoke when, where somebody says it instead of an engine
 
     @property
     def separates(self) -> bool:
@@ -113,7 +114,8 @@ class SpeakerRequest(Request):
     def engines(self) -> tuple[tuple[str, Work], ...]:
         splitting: tuple[tuple[str, Work], ...] = ((self.separator, "separation"),) if self.separates else ()
         cleaning: tuple[tuple[str, Work], ...] = ((self.cleaner, "background"),) if self.cleans else ()
-        return ((self.engine, self.task), *splitting, *cleaning)
+        telling: tuple[tuple[str, Work], ...] = () if self.turns else ((self.engine, self.task),)
+        return (*telling, *splitting, *cleaning)
 
 
 @dataclass(frozen=True, slots=True)

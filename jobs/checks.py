@@ -122,6 +122,14 @@ def check_surface_prices(**_: Any) -> list[CheckMessage]:
 
 
 @register
+def check_price_of_given_turns(**_: Any) -> list[CheckMessage]:
+    if settings.GIVEN_TURNS_CREDITS_PER_SECOND >= 0:
+        return []
+    hint = "SOLOIST_GIVEN_TURNS_CREDITS_PER_SECOND needs a number, 0 or more."
+    return [Error("The price of a second with given turns is below 0.", hint=hint, id="soloist.E011")]
+
+
+@register
 def check_folders(**_: Any) -> list[CheckMessage]:
     folders = [settings.DATA_DIR, settings.SCRATCH_DIR]
     return [

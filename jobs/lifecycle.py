@@ -26,7 +26,8 @@ from accounts.models import User
 from . import events, files, pricing, queue, voiceprints, webhooks
 from .errors import JobError
 from .models import Job, JobEvent, Media, Track
-from .options import JobOptions, stored
+from .options import stored
+from .shared_options import JobOptions
 from .webhooks import Contents, JobWebhook
 
 Status = Job.Status
@@ -97,7 +98,7 @@ def submit_url(
 
     Raises ledger.InsufficientCredits where not even one second could be paid.
     """
-    least = pricing.price(task, 1, surface.name if surface else "")
+    least = pricing.price(task, 1, surface.name if surface else "", gives_turns=options.gives_turns)
     available = ledger.available(owner)
     if available < least:
         raise ledger.InsufficientCredits(least, available)
@@ -160,7 +161,7 @@ def report(job: Job, stage: str = "", progress: float | None = None) -> None:
 
 def check_affordable(job: Job, seconds: float) -> None:
     """Raises JobError INSUFFICIENT_CREDITS where a recording of this length could not be paid, before it is fetched."""
-    required, available = pricing.price(job.task, seconds), ledger.available(job.owner)
+    required, available = pricing.of(job, seconds), ledger.available(job.owner)
     if required > available:
         raise _short(ledger.InsufficientCredits(required, available))
 
@@ -293,7 +294,7 @@ def _create(
 
 
 def _enqueue(job: Job, media: Media, *, actor: Any = None) -> Job:
-    credits = pricing.price(job.task, media.seconds, job.surface)
+    credits = pricing.of(job, media.seconds)
     ledger.hold(job.owner, credits, job.uuid, service=job.task, audio_seconds=media.seconds)
     queued = _move(
         job,

@@ -38,8 +38,8 @@ def numbered(speaker: int) -> str:
 
 
 def given(job: Job) -> dict[int, str]:
-    """The names that people gave, by speaker."""
-    return dict(job.speaker_names.values_list("speaker", "name"))
+    """The names that people gave, by speaker: those that came with the job's turns, unless there is a later one."""
+    return _sent(job) | dict(job.speaker_names.values_list("speaker", "name"))
 
 
 def name_of(job: Job) -> Callable[[int], str]:
@@ -62,7 +62,7 @@ def call(job: Job, speaker: int, name: str) -> None:
     name = " ".join(name.replace("\0", "").split())
     if len(name) > LONGEST:
         raise _refused(f"A name has at most {LONGEST} characters.")
-    if not name or name == numbered(speaker):
+    if not name or name == (_sent(job).get(speaker) or numbered(speaker)):
         job.speaker_names.filter(speaker=speaker).delete()
         return
     called = name_of(job)
@@ -73,6 +73,10 @@ def call(job: Job, speaker: int, name: str) -> None:
             job.speaker_names.update_or_create(speaker=speaker, defaults={"name": name})
     except IntegrityError as error:  # given to another in the same moment
         raise JobError("JOB_CHANGED") from error
+
+
+def _sent(job: Job) -> dict[int, str]:
+    return {speaker: name for speaker, name in enumerate(job.options.get("speaker_names", ())) if name}
 
 
 def _same(one: str, other: str) -> bool:

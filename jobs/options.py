@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -26,81 +25,22 @@ from audio_engine.types import (
     MediaLimits,
     OverlapPolicy,
     Quality,
-    Request,
-    SpeakerBounds,
     SpeakerRequest,
     TranscriptionRequest,
     VoiceprintRequest,
 )
 from audio_engine.voices import Voiceprint
 
+from . import given
 from .errors import JobError
+from .given import Row
+from .shared_options import CountedOptions, JobOptions, invalid
 
-MOST_SPEAKERS = 20
 MOST_KNOWN_VOICES = 50
 LARGEST_SUBTITLES = 500_000  # characters; those of a long film have a fifth of it
 LONGEST_SAMPLE = 30.0  # seconds, of a voice
 TOLERANCE = 1.01  # decoding may find a little more than a file's packets tell
-TUNABLE = "embedded"  # the engine whose threshold of speech can be moved
 OUTPUT_LIMITS = {"sample_rate": (8_000, 192_000), "bit_depth": (8, 32)}  # Hz, bits
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobOptions(ABC):
-    """What all tasks have in common. Each kind of options raises JobError INVALID_OPTION, naming the field, for values
-    that cannot be used.
-    """
-
-    engine: str = AUTO
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @abstractmethod
-    def request(self, task: str, **common: Any) -> Request:
-        """The work as the engine takes it; `common` holds what Request holds for every task."""
-
-    def engines(self, task: str) -> dict[str, tuple[str, str]]:
-        """By the option that names it: each engine that will work, and the task that it does."""
-        return {"engine": (self.engine, task)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountedOptions(JobOptions):
-    """Of the tasks that tell speakers."""
-
-    num_speakers: int | None = None
-    min_speakers: int | None = None
-    max_speakers: int | None = None
-    voice_attributes: bool = False
-    speech_threshold: float | None = None  # 0.5 as the engine is tuned; more counts as speech below it
-
-    def __post_init__(self) -> None:
-        if self.speech_threshold is not None:
-            self._check_threshold(self.speech_threshold)
-        for name in ("num_speakers", "min_speakers", "max_speakers"):
-            count = getattr(self, name)
-            if count is not None and not 1 <= count <= MOST_SPEAKERS:
-                raise _invalid(name, f"must be between 1 and {MOST_SPEAKERS}")
-        if self.num_speakers is not None and (self.min_speakers or self.max_speakers) is not None:
-            raise _invalid("num_speakers", "cannot be given together with min_speakers or max_speakers")
-        if self.min_speakers and self.max_speakers and self.min_speakers > self.max_speakers:
-            raise _invalid("min_speakers", "must not be above max_speakers")
-
-    def _check_threshold(self, threshold: float) -> None:
-        if not 0 <= threshold <= 1:
-            raise _invalid("speech_threshold", "must be between 0 and 1")
-        if self.listener != TUNABLE:
-            raise _invalid("speech_threshold", f"can be given to the engine {TUNABLE} only; name it")
-
-    @property
-    def listener(self) -> str:
-        """The engine that tells the speakers."""
-        return self.engine
-
-    @property
-    def bounds(self) -> SpeakerBounds:
-        return SpeakerBounds(self.num_speakers, self.min_speakers, self.max_speakers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,18 +51,40 @@ class SpeakerOptions(CountedOptions):
     cleaner: str = AUTO  # the engine that does
     compact: bool = False
     voiceprints: bool = False
+    turns: tuple[Row, ...] = ()  # who spoke when; an engine tells it if empty
+    speaker_names: tuple[str, ...] = ()  # of those who speak in `turns`; who has an empty one is numbered
 
     def __post_init__(self) -> None:
         CountedOptions.__post_init__(self)  # with slots, super() would look for a class that is no more
+        object.__setattr__(self, "turns", tuple(map(tuple, self.turns)))  # lists where they come from a job's row
+        object.__setattr__(self, "speaker_names", tuple(self.speaker_names))
+        if self.turns:
+            self._check_turns()
         if self.overlap not in OVERLAP_POLICIES:
-            raise _invalid("overlap", f"must be one of {', '.join(OVERLAP_POLICIES)}")
+            raise invalid("overlap", f"must be one of {', '.join(OVERLAP_POLICIES)}")
         if self.cleaner != AUTO and not self.clean_background:
-            raise _invalid("cleaner", "says what lowers the background, which is done where clean_background is true")
+            raise invalid("cleaner", "says what lowers the background, which is done where clean_background is true")
+
+    def _check_turns(self) -> None:
+        given.check(self.turns)
+        for name in (*("num_speakers", "min_speakers", "max_speakers"), "speech_threshold", "voiceprints"):
+            if getattr(self, name):
+                raise invalid(name, "is for an engine that tells who speaks; with turns, leave it out")
+        if self.engine != AUTO:
+            raise invalid("engine", "tells who speaks when, which turns do; leave one of them out")
+
+    @property
+    def gives_turns(self) -> bool:
+        return bool(self.turns)
+
+    def check_length(self, seconds: float) -> None:
+        given.check_length(self.turns, seconds)
 
     def engines(self, task: str) -> dict[str, tuple[str, str]]:
+        telling = {} if self.turns else {"engine": (self.engine, task)}
         splitting = {"separator": (self.separator, "separation")} if task == "extraction" else {}
         cleaning = {"cleaner": (self.cleaner, "background")} if task == "extraction" else {}
-        return {"engine": (self.engine, task), **splitting, **cleaning}
+        return {**telling, **splitting, **cleaning}
 
     def request(self, task: str, **common: Any) -> SpeakerRequest:
         return SpeakerRequest(
@@ -137,6 +99,7 @@ class SpeakerOptions(CountedOptions):
             voiceprints=self.voiceprints,
             voice_attributes=self.voice_attributes,
             speech_threshold=self.speech_threshold,
+            turns=given.turns(self.turns),
             **common,
         )
 
@@ -153,15 +116,15 @@ class TranscriptionOptions(CountedOptions):
         if self.input_srt:
             self._check_subtitles()
         if self.language and self.language not in LANGUAGES:
-            raise _invalid("language", f"must be one of {', '.join(sorted(LANGUAGES))}")
+            raise invalid("language", f"must be one of {', '.join(sorted(LANGUAGES))}")
 
     def _check_subtitles(self) -> None:
         if self.engine != AUTO:
-            raise _invalid("engine", "recognises words, of which input_srt has all; leave one of them out")
+            raise invalid("engine", "recognises words, of which input_srt has all; leave one of them out")
         try:
             parse_srt(self.input_srt)
         except EngineError as error:
-            raise _invalid("input_srt", error.details["rule"]) from error
+            raise invalid("input_srt", error.details["rule"]) from error
 
     @property
     def listener(self) -> str:
@@ -195,9 +158,9 @@ class IdentificationOptions(CountedOptions):
     def __post_init__(self) -> None:
         CountedOptions.__post_init__(self)
         if not 1 <= len(self.known) <= MOST_KNOWN_VOICES:
-            raise _invalid("known", f"must name 1 to {MOST_KNOWN_VOICES} voices")
+            raise invalid("known", f"must name 1 to {MOST_KNOWN_VOICES} voices")
         if not 0 <= self.threshold <= 100:
-            raise _invalid("threshold", "must be between 0 and 100")
+            raise invalid("threshold", "must be between 0 and 100")
         self.voices()
 
     def voices(self) -> dict[str, Voiceprint]:
@@ -207,7 +170,7 @@ class IdentificationOptions(CountedOptions):
             try:
                 found[label] = voiceprint_from_text(text)
             except ValueError as error:
-                raise _invalid("known", f"has no voiceprint of this server's making for {label!r}") from error
+                raise invalid("known", f"has no voiceprint of this server's making for {label!r}") from error
         return found
 
     def request(self, task: str, **common: Any) -> IdentificationRequest:
@@ -241,7 +204,7 @@ class DialogueOptions(JobOptions):
         for name, (least, most) in OUTPUT_LIMITS.items():
             value = getattr(self, name)
             if value is not None and not least <= value <= most:
-                raise _invalid(name, f"must be between {least} and {most}")
+                raise invalid(name, f"must be between {least} and {most}")
 
     def request(self, task: str, **common: Any) -> DialogueRequest:
         return DialogueRequest(
@@ -264,13 +227,13 @@ class DenoisingOptions(JobOptions):
 
     def __post_init__(self) -> None:
         if self.quality not in QUALITIES:
-            raise _invalid("quality", f"must be one of {', '.join(QUALITIES)}")
+            raise invalid("quality", f"must be one of {', '.join(QUALITIES)}")
         if not 0 <= self.strength <= 1:
-            raise _invalid("strength", "must be between 0 and 1")
+            raise invalid("strength", "must be between 0 and 1")
         if self.equalizer is not None and self.equalizer not in EQUALIZERS:
-            raise _invalid("equalizer", f"must be one of {', '.join(EQUALIZERS)}")
+            raise invalid("equalizer", f"must be one of {', '.join(EQUALIZERS)}")
         if self.loudness is not None and not QUIETEST <= self.loudness <= LOUDEST:
-            raise _invalid("loudness", f"must be between {QUIETEST} and {LOUDEST} LUFS")
+            raise invalid("loudness", f"must be between {QUIETEST} and {LOUDEST} LUFS")
 
     def request(self, task: str, **common: Any) -> DenoisingRequest:
         return DenoisingRequest(task=task, **asdict(self), **common)
@@ -312,8 +275,10 @@ def asked_for(task: str, **options: Any) -> JobOptions:
     `auto` none that does the task.
     """
     kind = OPTIONS[task]
-    for name in options.keys() - {option.name for option in fields(kind)}:
-        raise _invalid(name, f"is no option of {task}")
+    known = {option.name for option in fields(kind)}
+    for name in options:
+        if name not in known:
+            raise invalid(name, f"is no option of {task}")
     checked = kind(**options)
     for option, (name, its_task) in checked.engines(task).items():
         _check_engine(option, name, its_task)
@@ -328,12 +293,8 @@ def stored(task: str, options: Mapping[str, Any]) -> JobOptions:
 def _check_engine(field: str, name: str, task: str) -> None:
     names = (AUTO, *registry.engines_for(task))  # type: ignore[arg-type]
     if name not in names:
-        raise _invalid(field, f"must be one of {', '.join(names)}")
+        raise invalid(field, f"must be one of {', '.join(names)}")
     try:
         registry.resolve(name, task)  # type: ignore[arg-type]
     except EngineError as error:
         raise JobError(error.code, error.message, details={**error.details, "field": field}) from error
-
-
-def _invalid(field: str, rule: str) -> JobError:
-    return JobError("INVALID_OPTION", f"{field} {rule}.", details={"field": field, "rule": rule})

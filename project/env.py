@@ -65,6 +65,9 @@ VARIABLES: dict[str, Variable] = {
     "SOLOIST_TIMBR_CREDITS_PER_SECOND": Variable(
         "json", 1, "Price of one second of audio for jobs from the Timbr address, whatever their task."
     ),
+    "SOLOIST_GIVEN_TURNS_CREDITS_PER_SECOND": Variable(
+        "json", "1.1", "Price of one second of audio where it is given who spoke when; never more than the task's."
+    ),
     "SOLOIST_RATE_LIMIT": Variable("int", 100, "Requests a minute for each key and endpoint."),
     "SOLOIST_STREAMS_PER_ACCOUNT": Variable(
         "int", 20, "Event streams and long waits of one account that a web process keeps open."
@@ -127,6 +130,11 @@ def prices() -> dict[str, Decimal]:
 def surface_prices() -> dict[str, Decimal]:
     """Of a second of audio, whatever is done with it, on those of other vendors' surfaces that have one price."""
     return {"timbr": Decimal(str(read("SOLOIST_TIMBR_CREDITS_PER_SECOND")))}
+
+
+def given_turns_price() -> Decimal:
+    """Of a second of audio in which no engine has to tell who speaks."""
+    return Decimal(str(read("SOLOIST_GIVEN_TURNS_CREDITS_PER_SECOND")))
 
 
 def data_dir() -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 import environ
 from csp.constants import NONCE, SELF
 
-from .env import BASE_DIR, VARIABLES, data_dir, prices, read, secret_key, surface_prices
+from .env import BASE_DIR, VARIABLES, data_dir, given_turns_price, prices, read, secret_key, surface_prices
 
 VARIABLE_NAMES = tuple(VARIABLES)
 DATA_DIR = data_dir()
@@ -268,6 +268,7 @@ else:
 CREDITS_PER_SECOND = prices()
 CREDITS_PER_USD = read("SOLOIST_CREDITS_PER_USD")
 SURFACE_CREDITS_PER_SECOND = surface_prices()
+GIVEN_TURNS_CREDITS_PER_SECOND = given_turns_price()
 MAX_UPLOAD_BYTES = read("SOLOIST_MAX_UPLOAD_MB") * 1_000_000
 MAX_RESUMABLE_BYTES = read("SOLOIST_MAX_RESUMABLE_MB") * 1_000_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000

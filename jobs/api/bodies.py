@@ -96,6 +96,8 @@ class OptionsBody(Body):
     speaker_labels = s.BooleanField(required=False, help_text="Of a transcription: whether it says who speaks.")
     diarizer = _text("Of a transcription: the engine that tells the speakers.", required=False)
     input_srt = s.BooleanField(required=False, help_text="Of a transcription: whether it was sent its lines.")
+    turns = s.BooleanField(required=False, help_text="Whether the job was sent who spoke when.")
+    speaker_names = s.ListField(child=s.CharField(), required=False, help_text="Of those who speak in these turns.")
     quality = s.ChoiceField(QUALITIES, required=False)
     strength = _number(required=False)
     equalizer = s.ChoiceField(EQUALIZERS, required=False, allow_null=True)

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import ledger
+from audio_engine.types import SPEAKER_TASKS
 from jobs import ingest, outbound, pricing
 from jobs.errors import JobError
 
@@ -28,7 +29,8 @@ class Estimate(OwnView):
         seconds, exact = _length(request, given.validated_data)
         ingest.check_length(seconds)
         job_type = given.validated_data["job_type"]
-        credits, available = pricing.price(job_type, seconds), ledger.available(request.user)
+        gives_turns = given.validated_data["given_turns"] and job_type in SPEAKER_TASKS
+        credits, available = pricing.price(job_type, seconds, gives_turns=gives_turns), ledger.available(request.user)
         body = {"job_type": job_type, "seconds": round(seconds, 3), "exact": exact, "credits": credits}
         return Response(body | {"available": available, "affordable": credits <= available})
 

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audio_engine.types import TASKS
-from jobs import exports, lifecycle
+from jobs import exports, lifecycle, naming
 from jobs.errors import JobError
 from jobs.lingering import linger
 from jobs.models import Job
@@ -82,4 +82,7 @@ class Export(OwnView):
         query = ExportQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         job = own_job(request.user, job_id)
-        return exports.response(job, query.validated_data["format"], partial(results.label, job))
+        names = naming.given(job)
+        return exports.response(
+            job, query.validated_data["format"], lambda who: names.get(who) or results.label(job, who)
+        )

@@ -37,9 +37,8 @@ def job(job: Job, request: Request) -> Body:
 
 
 def _options(job: Job) -> Body:
-    """Without the text of subtitles, which can be long and which every answer would repeat."""
-    told = {"input_srt": bool(job.options["input_srt"])} if "input_srt" in job.options else {}
-    return job.options | told
+    """Without the text of subtitles and the turns, which can be long and which every answer would repeat."""
+    return job.options | {name: bool(job.options[name]) for name in ("input_srt", "turns") if name in job.options}
 
 
 def item(job: Job) -> Body:

@@ -10,10 +10,13 @@ from rest_framework import serializers
 from audio_engine.exports import FORMATS
 from audio_engine.options import LOUDEST, QUIETEST
 from audio_engine.types import EQUALIZERS, OVERLAP_POLICIES, QUALITIES, SPEAKER_TASKS, TASKS
-from jobs.options import MOST_KNOWN_VOICES, MOST_SPEAKERS
+from jobs.options import MOST_KNOWN_VOICES
+from jobs.shared_options import MOST_SPEAKERS
 
+from . import turns_field
 from .fields import FiniteField, StemsField, SubtitlesField
 from .render import STATUSES
+from .turns_field import TurnsField
 
 MOST_JOBS_A_PAGE = 100
 LONGEST_WAIT = 60
@@ -62,6 +65,14 @@ class DiarizeSerializer(CountedSerializer):
         required=False, help_text="Give a voiceprint of each speaker with the result. It is biometric data."
     )
     voice_attributes = serializers.BooleanField(required=False, help_text=VOICE_ATTRIBUTES)
+    turns = TurnsField(
+        required=False,
+        help_text="Who spoke when, where you know it: a list of turns, or RTTM as text or as a file. No engine has to "
+        "tell it then, which costs less.",
+    )
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        return turns_field.options(given)
 
 
 class ExtractSerializer(DiarizeSerializer):
@@ -273,6 +284,9 @@ class EstimateSerializer(serializers.Serializer[Any]):
         required=False,
         max_length=2000,
         help_text="Instead: a link, of which the beginning is looked at, or a page whose site says.",
+    )
+    given_turns = serializers.BooleanField(
+        default=False, help_text="Whether the job, an extraction or a diarization, is to be sent its `turns`."
     )
 
     def validate_seconds(self, seconds: float) -> float:

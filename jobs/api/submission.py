@@ -23,7 +23,8 @@ from audio_engine.registry import AUTO
 from jobs import files, ingest, lifecycle, outbound, voiceprints, webhooks
 from jobs.errors import JobError
 from jobs.models import Job, Media
-from jobs.options import JobOptions, asked_for
+from jobs.options import asked_for
+from jobs.shared_options import JobOptions
 
 from . import render
 from .requests import merged
@@ -167,6 +168,7 @@ def queue(wanted: Submission, media: Media | None) -> Job:
     if wanted.media:
         media = ingest.stored(wanted.owner, wanted.media)
     if media:
+        wanted.options.check_length(media.seconds)
         return lifecycle.submit(media, wanted.task, wanted.options, webhook=wanted.webhook)
     name = ingest.name_of(wanted.url)
     return lifecycle.submit_url(wanted.owner, wanted.url, name, wanted.task, wanted.options, webhook=wanted.webhook)

@@ -13,7 +13,8 @@ from audio_engine.transcription.languages import LANGUAGES
 from audio_engine.transcription.subtitles import decoded
 from audio_engine.types import Task
 from jobs.errors import JobError
-from jobs.options import LARGEST_SUBTITLES, MOST_SPEAKERS, asked_for
+from jobs.options import LARGEST_SUBTITLES, asked_for
+from jobs.shared_options import MOST_SPEAKERS
 
 from .offers import MEANINGS, offers, runnable
 

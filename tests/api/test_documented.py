@@ -76,6 +76,11 @@ def test_files_for_other_programs(run):
     assert told.splitlines()[0] == "start,end,duration,speaker,confidence"
 
 
+def test_turns_that_are_known_already(run):
+    told, _ = run("Turns that are known already")
+    assert '"speaker_names":["Ana","Ben"]' in told
+
+
 def test_many_jobs(run):
     told, folder = run("Many jobs")
     assert '"accepted":2,"refused":0' in told

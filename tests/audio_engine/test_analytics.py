@@ -9,12 +9,13 @@ import pytest
 import soundfile
 from av.filter import Graph
 
-from audio_engine.analytics import PowerHistogram, RecordingMeter, SpeakerMeter, active_seconds, recording_stats
+from audio_engine.analytics import PowerHistogram, RecordingMeter, SpeakerMeter
 from audio_engine.loudness import LoudnessMeter
 from audio_engine.masking import Masking
 from audio_engine.media import probe
 from audio_engine.progress import ignore_progress
 from audio_engine.rendering import Rendering, render
+from audio_engine.talk import active_seconds, recording_stats
 from audio_engine.tracks import union
 from audio_engine.types import Diarization, MediaInfo, SpeakerRequest, Turn
 

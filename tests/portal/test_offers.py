@@ -16,7 +16,7 @@ from jobs.models import Job, Track
 if TYPE_CHECKING:
     from audio_engine.types import Result
     from jobs.models import Media
-    from jobs.options import JobOptions
+    from jobs.shared_options import JobOptions
 
 JSON = {"Accept": "application/json"}
 TASKS = ("extraction", "diarization", "transcription", "dialogue", "stems", "denoising")

@@ -8,7 +8,8 @@ from typing import Any
 from rest_framework import serializers as s
 
 from jobs.api.fields import FiniteField
-from jobs.options import MOST_KNOWN_VOICES, MOST_SPEAKERS
+from jobs.options import MOST_KNOWN_VOICES
+from jobs.shared_options import MOST_SPEAKERS
 
 from .rendering import STATUSES
 

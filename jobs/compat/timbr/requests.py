@@ -8,7 +8,7 @@ from rest_framework import serializers as s
 
 from audio_engine.types import EQUALIZERS
 from jobs.api.fields import FiniteField
-from jobs.options import MOST_SPEAKERS
+from jobs.shared_options import MOST_SPEAKERS
 
 STATUSES = ("pending", "queued", "processing", "completed", "failed")
 LOUDNESS = -16.0  # LUFS, usual for speech that is listened to on the way

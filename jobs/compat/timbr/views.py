@@ -24,7 +24,8 @@ from jobs.api import addresses
 from jobs.compat.base import Body, NowhereView, Refusal, checked, own_job
 from jobs.errors import JobError
 from jobs.models import Job, Media, owned_by
-from jobs.options import TUNABLE, asked_for
+from jobs.options import asked_for
+from jobs.shared_options import TUNABLE
 
 from . import lines, rendering, schema, subtitles
 from .errors import View, envelope

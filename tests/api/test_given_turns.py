@@ -1,0 +1,125 @@
+"""Jobs that are sent who spoke when: as JSON or RTTM, by name, for less."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from accounts import ledger
+from jobs import lifecycle, naming
+from jobs.models import Job
+from jobs.options import SpeakerOptions, stored
+from tests.api.programs import succeed
+
+TURNS = [
+    {"start": 0.1, "end": 1.0, "speaker": "Ana"},
+    {"start": 0.9, "end": 2.5, "speaker": "SPEAKER_07"},
+    {"start": 2.5, "end": 3.5, "speaker": "Ana"},
+]
+RTTM = "SPEAKER tones 1 0.5 1.0 <NA> <NA> SPEAKER_01 0.9 <NA>\nSPEAKER tones 1 2.0 0.5 <NA> <NA> SPEAKER_00 <NA> <NA>\n"
+
+
+def sent(answer: Any) -> Job:
+    assert answer.status_code == 200, answer.content
+    return Job.objects.get(pk=answer.json()["id"])
+
+
+def test_turns_come_as_json_with_names(api, media, alice):
+    answer = api.send("post", "speaker/extract", {"media": str(media.uuid), "turns": TURNS})
+    job = sent(answer)
+    assert answer.json()["options"] | {"turns": True, "speaker_names": ["Ana", ""]} == answer.json()["options"]
+    request = stored("extraction", job.options).request("extraction", source="a", output="b")
+    assert [(t.start, t.end, t.speaker) for t in request.turns] == [(0.1, 1.0, 0), (0.9, 2.5, 1), (2.5, 3.5, 0)]
+    assert "embedded" not in dict(request.engines())
+    assert naming.given(job) == {0: "Ana"}
+    assert job.credits == 4  # 3 seconds at 1.1
+    assert ledger.available(alice) == 1_000_000 - 4
+
+
+def test_a_name_that_came_with_the_turns_can_be_changed_and_had_again(api, media, recording):
+    job = succeed(sent(api.send("post", "speaker/extract", {"media": str(media.uuid), "turns": TURNS})), recording)
+    assert "Ana" in api.send("get", f"jobs/{job.number}/export?format=csv").content.decode()
+    naming.call(job, 0, "Anna")
+    told = api.send("get", f"jobs/{job.number}/export?format=rttm").content.decode()
+    assert " Anna " in told
+    assert " SPEAKER_1 " in told  # who has no name is called as in the result
+    naming.call(job, 0, "")
+    assert naming.given(job) == {0: "Ana"}
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+@pytest.mark.parametrize("text", [RTTM, json.dumps(TURNS), "\ufeff" + RTTM])
+def test_turns_come_as_a_file_or_a_text(upload, as_file, text):
+    turns = SimpleUploadedFile("turns.txt", text.encode()) if as_file else text
+    options = SpeakerOptions(**sent(upload(turns=turns)).options)
+    if text.endswith(RTTM):
+        assert options.turns == ((0.5, 1.5, 1, 90), (2.0, 2.5, 0, None))  # numbers keep their order
+        assert options.speaker_names == ("", "")
+    else:
+        assert options.speaker_names == ("Ana", "")
+
+
+def test_a_retry_keeps_turns_and_names(api, media):
+    job = sent(api.send("post", "speaker/diarize", {"media": str(media.uuid), "turns": TURNS}))
+    again = lifecycle.retry(lifecycle.cancel(job))
+    assert again.options == job.options
+    assert naming.given(again) == {0: "Ana"}
+    assert again.credits == job.credits
+
+
+@pytest.mark.parametrize(
+    ("turns", "words"),
+    [
+        ([], "There is no turn"),
+        ("soon", "There is no turn"),
+        ("SPEAKER tones 1 zero 1.0 <NA> <NA> A <NA> <NA>", "line 1"),
+        ("[{]", "no JSON"),
+        ({"start": 0}, "Give a list of turns"),
+        (["Ana"], "Turn 1 is no object"),
+        ([{"start": "0", "end": 1, "speaker": "A"}], "Turn 1 needs a start and an end"),
+        ([{"start": True, "end": 2, "speaker": "A"}], "Turn 1 needs a start and an end"),
+        ([{"start": 0, "end": 1, "speaker": ""}], "Turn 1 needs a speaker"),
+        ([{"start": 0, "end": 1, "speaker": "A" * 81}], "at most 80 characters"),
+        ([{"start": 2, "end": 1, "speaker": "A"}], "number 1 is 2 to 1 s"),
+        ("[" + '{"start": 0, "end": NaN, "speaker": "A"}' + "]", "must have times that are numbers"),
+        ([{"start": 3.0, "end": 4, "speaker": "A"}], "must lie in the recording of 3.000 s"),
+        ([{"start": 0, "end": 1, "speaker": n} for n in range(51)], "may be of 50 speakers"),
+    ],
+)
+def test_turns_that_do_not_do_are_refused_in_words(api, media, alice, turns, words):
+    answer = api.send("post", "speaker/extract", {"media": str(media.uuid), "turns": turns})
+    assert answer.status_code in (400, 422)
+    assert words in answer.json()["message"]
+    assert not Job.objects.exists()
+    assert ledger.available(alice) == 1_000_000
+
+
+@pytest.mark.parametrize(
+    "also", [{"num_speakers": 2}, {"engine": "embedded"}, {"voiceprints": True}, {"min_speakers": 1}]
+)
+def test_what_only_an_engine_could_do_is_refused_beside_turns(api, media, also):
+    answer = api.send("post", "speaker/extract", {"media": str(media.uuid), "turns": TURNS, **also})
+    assert answer.status_code == 422
+    assert next(iter(also)) in answer.json()["message"]
+
+
+def test_no_other_task_takes_turns(api, media):
+    items = [{"media": str(media.uuid), "turns": TURNS, "job_type": task} for task in ("transcription", "extraction")]
+    refused, accepted = api.send("post", "jobs/batch", {"items": items}).json()["items"]
+    assert "turns is no option of transcription" in refused["error"]["detail"]
+    assert accepted["job"]["credits_required"] == 4
+
+
+@pytest.mark.parametrize(("task", "credits"), [("extraction", 110), ("transcription", 550)])
+def test_an_estimate_knows_what_given_turns_save(api, task, credits):
+    asked = {"seconds": 100, "job_type": task, "given_turns": True}
+    assert api.send("post", "jobs/estimate", asked).json()["credits"] == credits
+
+
+def test_given_turns_never_cost_more_than_the_task(api, settings):
+    settings.CREDITS_PER_SECOND = settings.CREDITS_PER_SECOND | {"extraction": 1}
+    asked = {"seconds": 100, "job_type": "extraction", "given_turns": True}
+    assert api.send("post", "jobs/estimate", asked).json()["credits"] == 100
