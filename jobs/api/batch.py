@@ -21,7 +21,9 @@ from jobs.models import Job, Media, owned_by
 from jobs.options import asked_for
 
 from . import errors, own_schema, problems, render
+from .fields import validated
 from .problems import OwnView
+from .requests import merged
 from .serializers import ArchiveQuery, BatchItem, BatchSerializer
 from .submission import Submission, queue, with_voices
 
@@ -32,10 +34,9 @@ class Batch(OwnView):
     @own_schema.BATCH
     def post(self, request: Request) -> Response:
         """Each item stands for itself, and all of them, with the answer, are stored at once."""
-        given = BatchSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        items: list[Any] = given.validated_data["items"]
-        defaults = given.validated_data["defaults"]
+        given = validated(BatchSerializer, merged(request))
+        items: list[Any] = given["items"]
+        defaults = given["defaults"]
         with idempotency.reserve(request, {"items": items, "defaults": defaults}) as reservation:
             if reservation.answer:
                 return reservation.answer
@@ -58,9 +59,8 @@ def _result(request: Request, index: int, item: Any, defaults: Mapping[str, Any]
 def _submit(owner: User, item: Any, defaults: Mapping[str, Any]) -> Job:
     if not isinstance(item, Mapping):
         raise JobError("INVALID_INPUT", "An item of a batch is an object.")
-    checked = BatchItem(data={name: value for name, value in {**defaults, **item}.items() if value not in (None, "")})
-    checked.is_valid(raise_exception=True)
-    options = dict(checked.validated_data)
+    said = {name: value for name, value in {**defaults, **item}.items() if value not in (None, "")}
+    options = validated(BatchItem, said)
     url, uuid = options.pop("url", ""), options.pop("media", None)
     task, webhook_url = options.pop("job_type"), options.pop("webhook_url", "")
     if url and uuid:
@@ -78,9 +78,7 @@ def _submit(owner: User, item: Any, defaults: Mapping[str, Any]) -> Job:
 class Archive(OwnView):
     @own_schema.ARCHIVE
     def get(self, request: Request) -> StreamingHttpResponse:
-        query = ArchiveQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        ids: list[int] = query.validated_data["ids"]
+        ids: list[int] = validated(ArchiveQuery, request.query_params.dict())["ids"]
         found = owned_by(request.user).filter(Q(pk__in=ids, origin=None) | Q(origin_id__in=ids))
         jobs = {job.number: job for job in found.prefetch_related("tracks").defer("result")}
         if missing := [number for number in ids if number not in jobs]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied as Forbidden
@@ -83,10 +83,18 @@ def as_job_error(error: Exception) -> JobError:
 
 def invalid_fields(detail: Any) -> JobError:
     """A message that names the first wrong field, with all of them in the details."""
-    fields = detail if isinstance(detail, dict) else {"body": detail}
-    field = next(iter(fields))
-    rules = {name: " ".join(map(str, rules)) for name, rules in fields.items()}
-    return JobError("INVALID_OPTION", f"{field}: {rules[field]}", details={"field": field, "errors": rules})
+    rules = dict(_rules(detail if isinstance(detail, dict) else {"body": detail}))
+    wrong, rule = next(iter(rules.items()))
+    return JobError("INVALID_OPTION", f"{wrong}: {rule}", details={"field": wrong.partition(".")[0], "errors": rules})
+
+
+def _rules(wrong: Mapping[Any, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """What is wrong by the dotted path of the member that it is wrong with, as `voices.0.label`."""
+    for name, told in wrong.items():
+        if isinstance(told, Mapping):
+            yield from _rules(told, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", str(told) if isinstance(told, str) else " ".join(map(str, told))
 
 
 def of_framework(error: exceptions.APIException) -> Response:

@@ -14,6 +14,7 @@ from jobs import ingest, outbound, pricing
 from jobs.errors import JobError
 
 from . import own_schema
+from .fields import validated
 from .problems import OwnView
 from .requests import merged
 from .serializers import EstimateSerializer
@@ -24,12 +25,11 @@ SOURCES = ("seconds", "media", "url")
 class Estimate(OwnView):
     @own_schema.ESTIMATE
     def post(self, request: Request) -> Response:
-        given = EstimateSerializer(data=merged(request))
-        given.is_valid(raise_exception=True)
-        seconds, exact = _length(request, given.validated_data)
+        given = validated(EstimateSerializer, merged(request))
+        seconds, exact = _length(request, given)
         ingest.check_length(seconds)
-        job_type = given.validated_data["job_type"]
-        gives_turns = given.validated_data["given_turns"] and job_type in SPEAKER_TASKS
+        job_type = given["job_type"]
+        gives_turns = given["given_turns"] and job_type in SPEAKER_TASKS
         credits, available = pricing.price(job_type, seconds, gives_turns=gives_turns), ledger.available(request.user)
         body = {"job_type": job_type, "seconds": round(seconds, 3), "exact": exact, "credits": credits}
         return Response(body | {"available": available, "affordable": credits <= available})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
@@ -13,6 +15,29 @@ from audio_engine.errors import EngineError
 from audio_engine.music import STEMS
 from audio_engine.transcription.subtitles import decoded
 from jobs.options import LARGEST_SUBTITLES
+
+
+def validated(fields: type[serializers.Serializer[Any]], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a request says. Raises ValidationError, which names what there is no field for, too."""
+    serializer = fields(data=given)
+    unknown = {name: [_unknown(name, serializer.fields)] for name in sorted(given.keys() - serializer.fields.keys())}
+    if not serializer.is_valid() or unknown:
+        raise serializers.ValidationError({**serializer.errors, **unknown})
+    return dict(serializer.validated_data)
+
+
+def _unknown(name: str, known: Mapping[str, Any]) -> str:
+    close = get_close_matches(name, list(known), n=1)
+    return f"There is no such option here. Is {close[0]} meant?" if close else "There is no such option here."
+
+
+class OneOf(serializers.ChoiceField):
+    """A choice that says what there is to choose from."""
+
+    def __init__(self, choices: Any, **options: Any) -> None:
+        super().__init__(choices, **options)
+        if "error_messages" not in options:
+            self.error_messages["invalid_choice"] += f" There are {', '.join(map(str, self.choices))}."
 
 
 class FiniteField(serializers.FloatField):
@@ -29,7 +54,7 @@ class StemsField(serializers.ListField):
     """Names of stems, which a form has as a list in JSON or as Python writes it."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(child=serializers.ChoiceField(STEMS), min_length=1, required=False, **options)
+        super().__init__(child=OneOf(STEMS), min_length=1, required=False, **options)
 
     def to_internal_value(self, data: Any) -> Any:
         names = re.findall(r"\w+", data) if isinstance(data, str) else data

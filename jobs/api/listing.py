@@ -15,6 +15,7 @@ from rest_framework.serializers import ValidationError
 from jobs.models import Job, owned_by
 
 from . import own_schema, render
+from .fields import validated
 from .problems import OwnView
 from .serializers import ListQuery
 
@@ -24,10 +25,9 @@ CURSOR = b"before:"
 class Listing(OwnView):
     @own_schema.LIST
     def get(self, request: Request) -> Response:
-        query = ListQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        limit = query.validated_data["limit"]
-        found = filtered(by_number(request), query.validated_data)
+        wanted = validated(ListQuery, request.query_params.dict())
+        limit = wanted["limit"]
+        found = filtered(by_number(request), wanted)
         page = list(found.select_related("media").prefetch_related("tracks").defer("result")[: limit + 1])
         more = len(page) > limit
         following = cursor(page[limit - 1].number) if more else None

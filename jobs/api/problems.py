@@ -81,7 +81,7 @@ def are_of(view: Callable[..., Any]) -> bool:
 
 def _wrong(details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for field, rule in details.get("errors", {}).items():
-        yield field.replace("~", "~0").replace("/", "~1"), rule
+        yield field.replace("~", "~0").replace("/", "~1").replace(".", "/"), rule
     if "rule" in details:
         yield details["field"], details["rule"]
 

@@ -14,7 +14,7 @@ from jobs.options import MOST_KNOWN_VOICES
 from jobs.shared_options import MOST_SPEAKERS
 
 from . import turns_field
-from .fields import FiniteField, StemsField, SubtitlesField
+from .fields import FiniteField, OneOf, StemsField, SubtitlesField
 from .render import STATUSES
 from .turns_field import TurnsField
 
@@ -76,7 +76,7 @@ class DiarizeSerializer(CountedSerializer):
 
 
 class ExtractSerializer(DiarizeSerializer):
-    overlap = serializers.ChoiceField(
+    overlap = OneOf(
         OVERLAP_POLICIES,
         required=False,
         help_text="Where several speak at once: `separate` (the default) gives each track its speaker's part, `keep` "
@@ -122,7 +122,7 @@ class IdentifySerializer(MatchingSerializer, CountedSerializer):
 
 
 class DenoiseSerializer(WorkSerializer):
-    quality_mode = serializers.ChoiceField(
+    quality_mode = OneOf(
         QUALITIES,
         required=False,
         source="quality",
@@ -132,7 +132,7 @@ class DenoiseSerializer(WorkSerializer):
     strength = FiniteField(
         required=False, min_value=0, max_value=1, help_text="0 leaves the noise, 1 (the default) takes what can go."
     )
-    equalizer = serializers.ChoiceField(EQUALIZERS, required=False, help_text="None if left out.")
+    equalizer = OneOf(EQUALIZERS, required=False, help_text="None if left out.")
     compress = serializers.BooleanField(required=False, help_text="Bring loud and soft closer together.")
     loudness = FiniteField(
         required=False,
@@ -144,7 +144,7 @@ class DenoiseSerializer(WorkSerializer):
 
 
 class SpectralDenoiseSerializer(WorkSerializer):
-    noise_type = serializers.ChoiceField(
+    noise_type = OneOf(
         NOISE_TYPES,
         required=False,
         help_text="Changes nothing: what the noise sounds like is heard from the recording itself.",
@@ -165,8 +165,8 @@ class PageQuery(serializers.Serializer[Any]):
 
 
 class JobsQuery(serializers.Serializer[Any]):
-    job_type = serializers.ChoiceField(SPEAKER_TASKS, required=False)
-    status = serializers.ChoiceField(STATUSES, required=False, help_text="Any case will do.")
+    job_type = OneOf(SPEAKER_TASKS, required=False)
+    status = OneOf(STATUSES, required=False, help_text="Any case will do.")
     skip = serializers.IntegerField(default=0, min_value=0, max_value=10**9)
     limit = serializers.IntegerField(default=50, min_value=1, max_value=MOST_JOBS_A_PAGE)
 
@@ -178,7 +178,7 @@ class JobsQuery(serializers.Serializer[Any]):
 
 
 class ExportQuery(serializers.Serializer[Any]):
-    format = serializers.ChoiceField([(name, its.meaning) for name, its in FORMATS.items()])
+    format = OneOf([(name, its.meaning) for name, its in FORMATS.items()])
 
 
 class WaitQuery(serializers.Serializer[Any]):
@@ -194,8 +194,8 @@ class WaitQuery(serializers.Serializer[Any]):
 
 
 class ListQuery(serializers.Serializer[Any]):
-    status = serializers.ChoiceField(STATUSES, required=False, help_text="Any case will do.")
-    job_type = serializers.ChoiceField(TASKS, required=False)
+    status = OneOf(STATUSES, required=False, help_text="Any case will do.")
+    job_type = OneOf(TASKS, required=False)
     name = serializers.CharField(required=False, max_length=255, help_text="Part of the name, in any case.")
     engine = serializers.CharField(
         required=False, max_length=40, help_text="The engine that did the work, or that is asked for."
@@ -224,7 +224,7 @@ class BatchItem(ExtractSerializer):
         required=False, max_length=40, help_text="Of a transcription: the engine that tells the speakers."
     )
     input_srt = SubtitlesField(required=False, help_text="Of a transcription: the text of subtitles that are there.")
-    job_type = serializers.ChoiceField(TASKS, default="extraction")
+    job_type = OneOf(TASKS, default="extraction")
     voices = VoicesField(required=False, help_text="Of an identification: names or ids of saved voiceprints.")
     threshold = FiniteField(required=False, help_text="Of an identification, as is the next.")
     exclusive_matching = serializers.BooleanField(required=False)
@@ -233,9 +233,9 @@ class BatchItem(ExtractSerializer):
     split_background = serializers.BooleanField(
         required=False, help_text="Of a dialogue separation: music and effects in files of their own, by basic means."
     )
-    quality = serializers.ChoiceField(QUALITIES, required=False, help_text="Of a denoising, as are the next four.")
+    quality = OneOf(QUALITIES, required=False, help_text="Of a denoising, as are the next four.")
     strength = FiniteField(required=False)
-    equalizer = serializers.ChoiceField(EQUALIZERS, required=False)
+    equalizer = OneOf(EQUALIZERS, required=False)
     compress = serializers.BooleanField(required=False)
     loudness = FiniteField(required=False)
     stems = StemsField(help_text="Of a stem extraction; all if left out.")
@@ -277,7 +277,7 @@ class UploadRequest(serializers.Serializer[Any]):
 
 
 class EstimateSerializer(serializers.Serializer[Any]):
-    job_type = serializers.ChoiceField(TASKS, default="extraction")
+    job_type = OneOf(TASKS, default="extraction")
     seconds = FiniteField(required=False, min_value=0, help_text="How long the recording is.")
     media = serializers.UUIDField(required=False, help_text="Instead: the `id` of a stored recording.")
     url = serializers.CharField(

@@ -10,7 +10,7 @@ from rest_framework import serializers as s
 
 from audio_engine.music import SOURCES, STEMS
 
-from .fields import StemsField
+from .fields import OneOf, StemsField
 from .serializers import WorkSerializer
 
 
@@ -34,8 +34,8 @@ METHODS = ("hierarchical",)  # AudioPod's name for what nothing else is told of
 NO_MODE = '"{input}" is no mode here, where models tell up to six sources apart; there are ' + ", ".join(MODES)
 
 
-def source(meaning: str) -> s.ChoiceField:
-    return s.ChoiceField(SOURCES, required=False, help_text=meaning)
+def source(meaning: str) -> OneOf:
+    return OneOf(SOURCES, required=False, help_text=meaning)
 
 
 def asking_for(stems: tuple[str, ...], given: dict[str, Any]) -> dict[str, Any]:
@@ -47,14 +47,14 @@ def asking_for(stems: tuple[str, ...], given: dict[str, Any]) -> dict[str, Any]:
 
 
 class SeparateSerializer(WorkSerializer):
-    mode = s.ChoiceField(
+    mode = OneOf(
         MODES,
         default="four",
         error_messages={"invalid_choice": NO_MODE},
         help_text="`single` gives one `stem`, `two` vocals and everything else, `four` (the default) vocals, drums, "
         "bass and other, `six` also guitar and piano.",
     )
-    stem = s.ChoiceField(STEMS, required=False, help_text="Which one, of mode `single`.")
+    stem = OneOf(STEMS, required=False, help_text="Which one, of mode `single`.")
     engine = s.CharField(
         required=False, max_length=40, help_text="One of the server's engines; `auto` takes the first that knows them."
     )
@@ -102,11 +102,11 @@ WAYS: dict[str, Callable[[Any], tuple[str, ...]]] = {
 class AdvancedSerializer(WorkSerializer):
     """The stems are chosen in one way at most; `target_stems` and `exclude_stems` then keep and drop some of them."""
 
-    method = s.ChoiceField(METHODS, default=METHODS[0], help_text="The only one that there is.")
-    package = s.ChoiceField([*PACKAGES, ISOLATION], required=False)
+    method = OneOf(METHODS, default=METHODS[0], help_text="The only one that there is.")
+    package = OneOf([*PACKAGES, ISOLATION], required=False)
     target_instrument = source("Of the package `isolation`, or alone: the one source that is wanted.")
-    single_stem = s.ChoiceField(STEMS, required=False, help_text="One stem.")
-    multi_stem_count = s.ChoiceField(list(BY_COUNT), required=False, help_text="As the package of so many stems.")
+    single_stem = OneOf(STEMS, required=False, help_text="One stem.")
+    multi_stem_count = OneOf(list(BY_COUNT), required=False, help_text="As the package of so many stems.")
     custom_stems = StemsField(help_text="Exactly these.")
     two_stems_mode = source("This source, and everything but it.")
     target_stems = StemsField(help_text="Only these of the chosen ones; chooses them where nothing else does.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -27,6 +27,7 @@ from jobs.options import asked_for
 from jobs.shared_options import JobOptions
 
 from . import render
+from .fields import validated
 from .requests import merged
 from .serializers import WorkSerializer
 
@@ -100,28 +101,28 @@ def accept(
             raise
 
 
-def read(request: Request, task: str, fields: type[WorkSerializer]) -> Submission:
+def read(request: Request, task: str, fields: type[WorkSerializer], besides: Collection[str] = ()) -> Submission:
+    """What is asked for, but for the members that say something `besides`."""
     given = merged(request)
     upload, url, media = sent_file(request), given.get("url"), given.get("media")
     if sum(map(bool, (upload, url, media))) > 1:
         raise JobError("CONFLICTING_INPUT")
     if not upload and not url and not media:
-        raise nothing_sent(given)
-    checked = fields(data=given)
-    checked.is_valid(raise_exception=True)
+        raise nothing_sent(given, fields)
+    checked = validated(fields, {name: value for name, value in given.items() if name not in besides})
     if url:
-        outbound.check_url(checked.validated_data["url"])
-    options = {name: value for name, value in checked.validated_data.items() if name not in ADDRESSES}
+        outbound.check_url(checked["url"])
+    options = {name: value for name, value in checked.items() if name not in ADDRESSES}
     options = with_voices(request.user, task, options)
-    webhook_url = checked.validated_data.get("webhook_url")
+    webhook_url = checked.get("webhook_url")
     return Submission(
         request.user,
         task,
         asked_for(task, **options),
         upload,
-        checked.validated_data.get("url", ""),
+        checked.get("url", ""),
         webhooks.for_job(webhook_url) if webhook_url else None,
-        checked.validated_data.get("media"),
+        checked.get("media"),
     )
 
 
@@ -150,9 +151,12 @@ def sent_file(request: Request, field: str = "file") -> TemporaryUploadedFile | 
     return sent[0] if sent else None
 
 
-def nothing_sent(given: dict[str, Any]) -> JobError:
+def nothing_sent(given: dict[str, Any], fields: type[WorkSerializer]) -> JobError:
     if "file" in given:
         return JobError("INVALID_INPUT", "file: Send it as multipart/form-data, with a file name.")
+    unknown = given.keys() - fields().fields.keys()
+    if strange := [name for name in unknown if isinstance(given[name], UploadedFile)]:
+        return JobError("MISSING_INPUT", f"Send the recording in the field file, not in {strange[0]}.")
     return JobError("MISSING_INPUT")
 
 
@@ -185,5 +189,6 @@ def described(upload: TemporaryUploadedFile) -> Iterator[None]:
         sent_as = {"content_type": upload.content_type, "extension": Path(upload.name or "").suffix.lower()}
         supported = {"supported_formats": SUPPORTED_FORMATS, "supported_extensions": SUPPORTED_EXTENSIONS}
         reason = {"reason": error.message}
-        words = error.message if "playlist" in error.details else ""
+        expected = sent_as["extension"] in SUPPORTED_EXTENSIONS or "playlist" in error.details
+        words = error.message if expected else ""  # which are about the type alone
         raise JobError(error.code, words, details={**sent_as, **supported, **reason, **error.details}) from error

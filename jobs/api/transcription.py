@@ -21,6 +21,7 @@ from jobs.options import asked_for
 
 from . import render, results, verbs
 from . import transcription_schema as schema
+from .fields import validated
 from .requests import merged
 from .submission import Submission, accept, sent_file
 from .transcription_schema import EditSerializer, TranscribeSerializer, TranscriptionsQuery, TranscriptQuery
@@ -133,9 +134,7 @@ def _takes_text(request: Request, answer: HttpResponse) -> bool:
 
 
 def _submit(request: Request, given: dict[str, Any]) -> Response:
-    checked = TranscribeSerializer(data={name: value for name, value in given.items() if name != "files"})
-    checked.is_valid(raise_exception=True)
-    fields = checked.validated_data
+    fields = validated(TranscribeSerializer, {name: value for name, value in given.items() if name != "files"})
     upload = sent_file(request, "files")
     url = "" if upload else fields["source_urls"][0]
     if url:

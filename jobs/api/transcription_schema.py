@@ -13,7 +13,7 @@ from audio_engine.transcription.languages import language_code
 from audio_engine.transcription.writing import TRANSCRIPT_FORMATS
 
 from .bodies import Body, JobBody, JobItemBody
-from .fields import SubtitlesField
+from .fields import OneOf, SubtitlesField
 from .render import STATUSES
 from .schema import AGAIN, FORMS, KEY, REFUSED, answers
 from .serializers import MOST_JOBS_A_PAGE, VOICE_ATTRIBUTES, speaker_count
@@ -83,7 +83,7 @@ class TranscribeUploadSerializer(TranscribeSerializer):
 
 
 class TranscriptionsQuery(s.Serializer[Any]):
-    status = s.ChoiceField(STATUSES, required=False, help_text="Any case will do.")
+    status = OneOf(STATUSES, required=False, help_text="Any case will do.")
     skip = s.IntegerField(default=0, min_value=0, max_value=10**9)
     offset = s.IntegerField(required=False, min_value=0, max_value=10**9, help_text="The same as `skip`.")
     limit = s.IntegerField(default=50, min_value=1, max_value=MOST_JOBS_A_PAGE)
@@ -98,7 +98,7 @@ class TranscriptionsQuery(s.Serializer[Any]):
 
 
 class TranscriptQuery(s.Serializer[Any]):
-    format = s.ChoiceField([(name, its.meaning) for name, its in TRANSCRIPT_FORMATS.items()], default="json")
+    format = OneOf([(name, its.meaning) for name, its in TRANSCRIPT_FORMATS.items()], default="json")
     words = s.BooleanField(default=False, help_text="In captions: one for each word, not for each sentence.")
     version = s.IntegerField(required=False, min_value=1, help_text="The latest if left out; 1 is the engine's own.")
 

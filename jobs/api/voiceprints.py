@@ -17,6 +17,7 @@ from jobs.models import Job, Voiceprint
 
 from . import results, submission
 from . import voiceprint_schema as schema
+from .fields import validated
 from .listing import before, cursor
 from .problems import OwnView
 from .render import moment
@@ -25,14 +26,14 @@ from .verbs import own_job
 from .voiceprint_schema import NameFields, SampleFields, SourceFields, VoiceprintsQuery
 
 SAMPLES = ("file", "url", "media")
+SAMPLE = SampleFields().fields.keys()
 
 
 class Voiceprints(OwnView):
     @schema.LIST
     def get(self, request: Request) -> Response:
-        query = VoiceprintsQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        wanted, limit = query.validated_data, query.validated_data["limit"]
+        wanted = validated(VoiceprintsQuery, request.query_params.dict())
+        limit = wanted["limit"]
         found = request.user.voiceprints.order_by("-pk")
         if "model" in wanted:
             found = found.filter(model=wanted["model"])
@@ -45,14 +46,13 @@ class Voiceprints(OwnView):
     @schema.CREATE
     def post(self, request: Request) -> Response:
         given = merged(request)
-        source = SourceFields(data=given)
-        source.is_valid(raise_exception=True)
-        name = source.validated_data["name"]
-        if "job" not in source.validated_data:
+        source = validated(SourceFields, {name: value for name, value in given.items() if name not in SAMPLE})
+        name = source["name"]
+        if "job" not in source:
             return _learn(request, name)
         if any(given.get(sample) for sample in SAMPLES):
             raise JobError("CONFLICTING_INPUT", "Provide either a job or a sample, not both.")
-        return _take(request, name, source.validated_data["job"], source.validated_data["speaker"])
+        return _take(request, name, source["job"], source["speaker"])
 
 
 class VoiceprintDetail(OwnView):
@@ -78,7 +78,7 @@ class VoiceprintDetail(OwnView):
 
 
 def _learn(request: Request, name: str) -> Response:
-    wanted = submission.read(request, "voiceprint", SampleFields)
+    wanted = submission.read(request, "voiceprint", SampleFields, besides=("name", "speaker"))
     return submission.accept(request, wanted, lambda job: render(voiceprints.learn(name, job)), status=201, name=name)
 
 

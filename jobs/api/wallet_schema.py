@@ -10,7 +10,7 @@ from rest_framework import serializers as s
 from accounts.serializers import service_type
 from audio_engine.types import TASKS
 
-from .fields import FiniteField
+from .fields import FiniteField, OneOf
 from .schema import FORMS, REFUSED, answers
 
 MOST_A_PAGE = 100
@@ -19,7 +19,7 @@ PROBE = {"service_type": "speaker_extraction", "duration_seconds": 300}
 
 
 class WalletQuestion(s.Serializer[Any]):
-    service_type = s.ChoiceField(list(SERVICES))
+    service_type = OneOf(list(SERVICES))
     duration_seconds = FiniteField(min_value=0, help_text="How long the recording is.")
 
 

@@ -10,6 +10,7 @@ from rest_framework import serializers as s
 from jobs.webhooks import EVENTS, TEST
 
 from . import own_schema, schema
+from .fields import OneOf
 
 EVENT_TYPES = list(EVENTS.values())
 STATES = ("pending", "delivered", "failed")
@@ -19,7 +20,7 @@ MOST_A_PAGE = 100
 class EndpointFields(s.Serializer[Any]):
     url = s.CharField(max_length=2000, help_text="http or https, on a public server, on the port 80 or 443.")
     events = s.ListField(
-        child=s.ChoiceField([*EVENT_TYPES, TEST]), required=False, allow_empty=False, help_text="All if left out."
+        child=OneOf([*EVENT_TYPES, TEST]), required=False, allow_empty=False, help_text="All if left out."
     )
     description = s.CharField(max_length=200, required=False, allow_blank=True)
 
@@ -80,13 +81,13 @@ class EventBody(s.Serializer[Any]):
 
 
 class DeliveriesQuery(s.Serializer[Any]):
-    status = s.ChoiceField(STATES, required=False)
+    status = OneOf(STATES, required=False)
     skip = s.IntegerField(default=0, min_value=0, max_value=10**9)
     limit = s.IntegerField(default=50, min_value=1, max_value=MOST_A_PAGE)
 
 
 class AllDeliveriesQuery(s.Serializer[Any]):
-    status = s.ChoiceField(STATES, required=False)
+    status = OneOf(STATES, required=False)
     job_id = s.IntegerField(required=False, min_value=1, max_value=10**18)
     cursor = s.CharField(required=False, max_length=100, help_text="The `next_cursor` of the page before.")
     limit = s.IntegerField(default=50, min_value=1, max_value=MOST_A_PAGE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from rest_framework.views import APIView
 from accounts.authentication import KeyOrTokenAuthentication, by_key, by_token
 from accounts.models import User
 from jobs.api import errors
+from jobs.api.fields import validated
 from jobs.errors import JobError
 from jobs.models import Job
 
@@ -129,21 +130,7 @@ def checked(fields: type[Serializer[Any]], given: Any) -> Body:
     """
     if not isinstance(given, Mapping):
         raise exceptions.ParseError("The JSON must be an object.")
-    said = {name: value for name, value in given.items() if value is not None}
-    serializer = fields(data=said)
-    unknown = {name: ["There is no such option here."] for name in said.keys() - serializer.fields.keys()}
-    if not serializer.is_valid() or unknown:
-        raise exceptions.ValidationError(dict(_flat(serializer.errors)) | dict(sorted(unknown.items())))
-    return dict(serializer.validated_data)
-
-
-def _flat(errors: Mapping[Any, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Each list of messages by the dotted path of the member it is about, as `voices.0.label`."""
-    for name, told in errors.items():
-        if isinstance(told, Mapping):
-            yield from _flat(told, f"{path}{name}.")
-        else:
-            yield f"{path}{name}", told
+    return validated(fields, {name: value for name, value in given.items() if value is not None})
 
 
 # --- its jobs

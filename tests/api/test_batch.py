@@ -32,6 +32,14 @@ def batch(api, *items, headers=None, **fields):
     return answer
 
 
+def test_an_item_with_a_strange_member_is_refused_by_its_name(api):
+    told = batch(api, {"url": URL, "speakers": 2}, {"url": URL, "voices": ["", "Sam"]}).json()["items"]
+    assert [item["error"]["errors"] for item in told] == [
+        [{"pointer": "#/items/0/speakers", "detail": "There is no such option here. Is num_speakers meant?"}],
+        [{"pointer": "#/items/1/voices/0", "detail": "This field may not be blank."}],
+    ]
+
+
 # --- stored recordings
 
 
@@ -266,7 +274,7 @@ def test_the_list_can_be_filtered(api, media, seven, recording):
 @pytest.mark.parametrize(
     ("field", "value"),
     [("cursor", "x"), ("cursor", "YmVmb3JlOng"), ("cursor", "é"), ("limit", "0"), ("limit", "101"), ("status", "DONE"),
-     ("job_type", "lyrics"), ("created_after", "yesterday"), ("name", "a" * 256)],
+     ("job_type", "lyrics"), ("created_after", "yesterday"), ("name", "a" * 256), ("state", "FAILED")],
 )  # fmt: skip
 def test_a_filter_that_means_nothing_is_pointed_at(api, field, value):
     told = problem(api.get("/api/v1/jobs", {field: value}))

@@ -269,6 +269,11 @@ def test_a_wait_that_cannot_be_is_refused(api, queued, query, field):
     assert (answer.status_code, answer.json()["details"]["field"]) == (422, field)
 
 
+def test_a_version_that_is_none_is_refused_in_words(api, queued):
+    answer = api.send("get", f"jobs/{queued.number}?wait=5&after=x")
+    assert answer.json()["message"] == "after: This is not the version of a job."
+
+
 def test_pollers_are_told_when_to_come_again(api, queued):
     for address in ("jobs", "speaker/jobs"):
         assert api.send("get", f"{address}/{queued.number}")["Retry-After"] == "1"

@@ -81,10 +81,6 @@ def test_blank_and_null_options_are_no_options(api, upload):
     assert asked(api.send("post", "speaker/diarize", nulls | {"url": URL})) == SpeakerOptions()
 
 
-def test_fields_that_mean_nothing_are_ignored(upload):
-    assert sent(upload(language="en", webhook="https://example.org"))
-
-
 # --- what is not
 
 
@@ -95,6 +91,35 @@ def refusal(answer) -> tuple[int, str]:
     assert not Job.objects.exists()
     assert not Media.objects.exists()
     return answer.status_code, body["error_code"]
+
+
+def test_fields_that_mean_nothing_are_named_with_what_may_have_been_meant(upload):
+    answer = upload(language="en", webhook="https://example.org")
+    assert refusal(answer) == (422, "INVALID_OPTION")
+    assert answer.json()["details"]["errors"] == {
+        "language": "There is no such option here.",
+        "webhook": "There is no such option here. Is webhook_url meant?",
+    }
+
+
+def test_a_recording_in_another_field_is_told_where_it_goes(api, recording):
+    with recording.open("rb") as audio:
+        answer = api.post("/api/v1/speaker/extract", {"audio": audio})
+    assert refusal(answer) == (400, "MISSING_INPUT")
+    assert answer.json()["message"] == "Send the recording in the field file, not in audio."
+
+
+def test_what_is_wrong_with_a_recording_is_told_unless_its_type_says_it(api):
+    told = {}
+    for name in ("talk.wav", "talk.txt"):
+        answer = api.post("/api/v1/speaker/extract", {"file": SimpleUploadedFile(name, b"")})
+        told[name] = answer.json()["message"]
+    assert told == {"talk.wav": "The file is empty.", "talk.txt": "Invalid file type. Must be audio or video file."}
+
+
+def test_choices_are_told(upload):
+    told = upload(overlap="average").json()["message"]
+    assert told == 'overlap: "average" is not a valid choice. There are separate, keep, mute.'
 
 
 def test_neither_file_nor_url_is_refused(api):

@@ -24,6 +24,7 @@ from tests.compat.programs import VendorProgram
 from tests.compat.timbr import DIARIZE, ENHANCE, SEPARATE, ask, get, offered, put, refusal, wrong
 
 pytestmark = pytest.mark.django_db
+TYPES = "dialogue-me, dialogue-music-effect, speech-nonlingual"
 
 
 @pytest.fixture
@@ -148,7 +149,7 @@ def test_the_defaults_are_those_of_the_documentation(api, media):
     ("option", "value", "reason"),
     [
         ("separation_type", "speech-nonlingual", "This server cannot tell words from other sounds that people make."),
-        ("separation_type", "drums", '"drums" is not a valid choice.'),
+        ("separation_type", "drums", f'"drums" is not a valid choice. There are {TYPES}.'),
         ("output_format", "mp3", "This server writes wav only."),
         ("sample_rate", 7_999, "Ensure this value is greater than or equal to 8000."),
         ("sample_rate", 192_001, "Ensure this value is less than or equal to 192000."),

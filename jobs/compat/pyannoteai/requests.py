@@ -7,7 +7,7 @@ from typing import Any
 
 from rest_framework import serializers as s
 
-from jobs.api.fields import FiniteField
+from jobs.api.fields import FiniteField, OneOf
 from jobs.options import MOST_KNOWN_VOICES
 from jobs.shared_options import MOST_SPEAKERS
 
@@ -38,7 +38,7 @@ class WorkRequest(Request):
     """What all requests for work share."""
 
     url = s.CharField(max_length=2000, help_text="A direct link on a public server, or `media://…`.")
-    model = s.ChoiceField(
+    model = OneOf(
         MODELS,
         required=False,
         help_text="`community-1` is run where this server has it; the precision models are pyannoteAI's own, and the "
@@ -58,7 +58,7 @@ class SpeakersRequest(WorkRequest):
 
 
 class TranscriptionConfig(Request):
-    model = s.ChoiceField(
+    model = OneOf(
         TRANSCRIBERS,
         required=False,
         help_text="`faster-whisper-large-v3-turbo` is run where this server has it; in the place of others comes the "
@@ -99,7 +99,7 @@ class IdentifyRequest(SpeakersRequest):
 class ListQuery(Request):
     limit = s.IntegerField(default=10, min_value=1, max_value=MOST_A_PAGE)
     cursor = s.UUIDField(required=False, help_text="The `nextCursor` of the page before.")
-    status = s.ChoiceField(STATUSES, required=False)
+    status = OneOf(STATUSES, required=False)
 
 
 class OldListQuery(Request):
@@ -107,4 +107,4 @@ class OldListQuery(Request):
     skip = s.IntegerField(required=False, min_value=0, max_value=10**9, help_text="Without the first so many.")
     limit = s.IntegerField(required=False, min_value=1, max_value=MOST_A_PAGE, help_text="The same as `take`.")
     offset = s.IntegerField(required=False, min_value=0, max_value=10**9, help_text="The same as `skip`.")
-    status = s.ChoiceField(STATUSES, required=False)
+    status = OneOf(STATUSES, required=False)

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers as s
 
 from audio_engine.types import EQUALIZERS
-from jobs.api.fields import FiniteField
+from jobs.api.fields import FiniteField, OneOf
 from jobs.shared_options import MOST_SPEAKERS
 
 STATUSES = ("pending", "queued", "processing", "completed", "failed")
@@ -25,9 +25,7 @@ class TimbrFile(s.Serializer[Any]):
 
 
 class TimbrSeparate(TimbrFile):
-    separation_type = s.ChoiceField(
-        ["dialogue-me", "dialogue-music-effect", "speech-nonlingual"], default="dialogue-me"
-    )
+    separation_type = OneOf(["dialogue-me", "dialogue-music-effect", "speech-nonlingual"], default="dialogue-me")
     sample_rate = s.IntegerField(default=48_000, min_value=8_000, max_value=192_000, help_text="Hz.")
     bit_depth = s.IntegerField(default=16, min_value=8, max_value=32)
     output_format = s.CharField(default="wav", max_length=20)
@@ -38,7 +36,7 @@ class TimbrEnhance(TimbrFile):
     noise_reduction = FiniteField(
         default=0.5, min_value=0, max_value=1, help_text="How much of the noise is taken away."
     )
-    eq_preset = s.ChoiceField(EQUALIZERS, default="balanced")
+    eq_preset = OneOf(EQUALIZERS, default="balanced")
     compression = s.BooleanField(default=False)
     normalize = s.BooleanField(default=True, help_text=f"Bring it to {LOUDNESS} LUFS.")
 
@@ -60,4 +58,4 @@ class TimbrDiarize(TimbrFile):
 class TimbrJobsQuery(s.Serializer[Any]):
     page = s.IntegerField(default=1, min_value=1, max_value=LARGEST_PAGE)
     page_size = s.IntegerField(default=20, min_value=1, max_value=MOST_A_PAGE)
-    status = s.ChoiceField(STATUSES, required=False)
+    status = OneOf(STATUSES, required=False)
