@@ -12,6 +12,7 @@ from audio_engine.exports import FORMATS, Annotation
 from audio_engine.formats import result_from_json
 from audio_engine.types import SpeakerResult
 
+from . import turns
 from .errors import JobError
 from .models import Job
 
@@ -34,7 +35,7 @@ def annotation(job: Job, name_of: Callable[[int], str]) -> Annotation:
     """Raises JobError JOB_HAS_NO_RESULT, JOB_HAS_NO_TURNS."""
     if job.result is None or job.finished_at is None:
         raise JobError("JOB_HAS_NO_RESULT")
-    result = result_from_json(job.result)
+    result = result_from_json(turns.result(job) or job.result)
     if not isinstance(result, SpeakerResult):
         raise JobError("JOB_HAS_NO_TURNS")
     names = {stats.speaker: name_of(stats.speaker) for stats in result.speakers}

@@ -11,7 +11,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from .naming import SpeakerName as SpeakerName  # a model of this app
+from .naming import SpeakerName as SpeakerName  # models of this app
+from .turns import TurnVersion as TurnVersion
 
 
 class Media(models.Model):

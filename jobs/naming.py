@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, models, transaction
 
+from . import turns
 from .errors import JobError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def call(job: Job, speaker: int, name: str) -> None:
     Raises JobError JOB_HAS_NO_TURNS, INVALID_OPTION for a speaker who is not in the job, and for a name that is too
     long or another's.
     """
-    speakers = [stats["speaker"] for stats in (job.result or {}).get("speakers", ())]
+    speakers = turns.speakers(job)
     if not speakers:
         raise JobError("JOB_HAS_NO_TURNS")
     if speaker not in speakers:
@@ -70,6 +71,7 @@ def call(job: Job, speaker: int, name: str) -> None:
         raise _refused(f"“{taken}” is another speaker of this recording. Give each a name of their own.")
     try:
         with transaction.atomic():
+            job.speaker_names.filter(name=name).exclude(speaker__in=speakers).delete()  # of somebody corrected away
             job.speaker_names.update_or_create(speaker=speaker, defaults={"name": name})
     except IntegrityError as error:  # given to another in the same moment
         raise JobError("JOB_CHANGED") from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from django.db import IntegrityError, transaction
@@ -63,16 +64,29 @@ def restore(job: Job, version: int) -> int:
     return _keep(job, number + 1, transcripts.read(job, version), f"Version {version} again", changes)
 
 
-def _keep(job: Job, number: int, revised: Transcript, notes: str, changes: int) -> int:
+@contextmanager
+def stored(job: Job, number: int, revised: Transcript, notes: str, changes: int) -> Iterator[Callable[[], None]]:
+    """Stores the file of a version and gives what makes its row. Where that raises, the file is removed again."""
     with files.scratch() as folder, files.disk_errors():
         local = folder / "transcript.json"
         local.write_text(transcript_json(revised), encoding="utf-8")
-        stored = files.store(local, job.folder() / f"transcript.{number}.json")
+        name = files.store(local, job.folder() / f"transcript.{number}.json")
+
+    def keep() -> None:
+        TranscriptVersion.objects.create(job=job, number=number, file=name, notes=notes, changes=changes)
+
     try:
-        with transaction.atomic():
-            TranscriptVersion.objects.create(job=job, number=number, file=stored, notes=notes, changes=changes)
+        yield keep
+    except BaseException:
+        files.delete(name)
+        raise
+
+
+def _keep(job: Job, number: int, revised: Transcript, notes: str, changes: int) -> int:
+    try:
+        with stored(job, number, revised, notes, changes) as keep, transaction.atomic():
+            keep()
     except IntegrityError as error:
-        files.delete(stored)
         raise JobError("JOB_CHANGED") from error
     return number
 

@@ -40,6 +40,7 @@ STAGES_OF: dict[str, tuple[str, ...]] = {
     "denoising": ("denoising", "levelling"),
     "stems": ("decode", "separation"),
 }
+TELLING = ("activity", "embedding", "clustering", "resegmentation")  # who speaks when, unless that is given
 # Below these a forecast says more about the start than about the rest.
 FORECAST_AFTER = timedelta(seconds=3)
 FORECAST_FROM = 0.04
@@ -52,6 +53,8 @@ def state_words(status: str, stage: str = "") -> str:
 def steps(job: Job) -> list[tuple[str, str]]:
     """The stages that a job goes through, with their words."""
     stages = STAGES_OF[job.task]
+    if job.options.get("turns"):
+        stages = tuple(stage for stage in stages if stage not in TELLING)
     if job.options.get("quality") == "ultra":  # which listens for the pauses first
         stages = ("decode", "activity", *stages)
     if job.options.get("clean_background"):

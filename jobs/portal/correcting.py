@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from audio_engine.transcription.transcript import Sentence
 from audio_engine.transcription.writing import TRANSCRIPT_FORMATS
-from jobs import naming, revisions, transcripts
+from jobs import naming, revisions, transcripts, turns
 from jobs.errors import JobError
 from jobs.models import Job
 from jobs.revisions import Edit
@@ -124,7 +124,7 @@ def _next(request: HttpRequest, job: Job) -> str:
 
 
 def _speakers(job: Job) -> list[int]:
-    return [stats["speaker"] for stats in (job.result or {})["speakers"]]
+    return turns.speakers(job)
 
 
 def _lines(sentences: Sequence[Sentence]) -> list[Correction]:

@@ -100,6 +100,7 @@ def timeline(result: dict[str, Any], recording: str, tracks: dict[int, str]) -> 
 
 @dataclass(frozen=True, slots=True)
 class TurnRow:
+    place: int  # among all turns of the version, from 0
     start: float
     end: float
     card: Card
@@ -118,8 +119,8 @@ def turns(result: dict[str, Any], cards: list[Card]) -> list[TurnRow]:
     """The first MOST_TURNS of them; a page with more would be slow, and exports have them all."""
     by_speaker = {card.number: card for card in cards}
     return [
-        TurnRow(round(turn["start"], 2), round(turn["end"], 2), by_speaker[turn["speaker"]], turn["confidence"])
-        for turn in result["turns"][:MOST_TURNS]
+        TurnRow(place, round(turn["start"], 2), round(turn["end"], 2), by_speaker[turn["speaker"]], turn["confidence"])
+        for place, turn in enumerate(result["turns"][:MOST_TURNS])
     ]
 
 

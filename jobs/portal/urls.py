@@ -5,7 +5,7 @@ from rest_framework.authentication import SessionAuthentication
 
 from jobs.api import uploads
 
-from . import correcting, submission, views, webhooks
+from . import correcting, submission, turns, views, webhooks
 
 IN_SESSION = {"authentication_classes": (SessionAuthentication,), "address": "job-upload", "schema": None}
 
@@ -29,6 +29,9 @@ urlpatterns = [
     path("jobs/<uuid:job>/transcript/restore/<int:version>", correcting.restore, name="job-restore"),
     path("jobs/<uuid:job>/transcript/<slug:format>", correcting.transcript, name="job-transcript"),
     path("jobs/<uuid:job>/speakers/<int:speaker>/name", views.name_speaker, name="speaker-name"),
+    path("jobs/<uuid:job>/speakers/<int:speaker>/merge", turns.merge, name="speaker-merge"),
+    path("jobs/<uuid:job>/turns", turns.correct, name="job-turns"),
+    path("jobs/<uuid:job>/remake", turns.remake, name="job-remake"),
     path("jobs/<uuid:job>/cancel", views.cancel, name="job-cancel"),
     path("jobs/<uuid:job>/retry", views.retry, name="job-retry"),
     path("jobs/<uuid:job>/delete", views.delete, name="job-delete"),

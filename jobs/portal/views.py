@@ -19,13 +19,13 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.ledger import InsufficientCredits
 from audio_engine.exports import FORMATS
 from audio_engine.types import TURN_TASKS
-from jobs import archive, downloads, exports, lifecycle, naming, ranges
+from jobs import archive, downloads, exports, lifecycle, naming, ranges, turns
 from jobs.errors import JobError
 from jobs.models import Job, JobEvent, Media, Track, owned_by
 from jobs.uploads import MOST_PART_BYTES
 from jobs.wording import state_words, steps, time_left
 
-from . import demonstration, figures, reading
+from . import corrections, demonstration, figures, reading
 from .forms import FilterForm, SubmitForm
 from .words import contents, failure, history
 
@@ -115,6 +115,7 @@ def job(request: HttpRequest, job: UUID) -> HttpResponse:
         "events": history(found.events.filter(kind=JobEvent.Kind.STATE).select_related("actor")),
         "steps": steps(found),
         "seq": found.event_seq,
+        "made_from": found.made_from.select_related("job").first(),
     }
     if found.result is not None:
         try:
@@ -132,16 +133,19 @@ def timeline(request: HttpRequest, job: UUID) -> HttpResponse:
     found = own(request, job)
     if found.result is None:
         raise Http404
+    shown = turns.result(found)
+    assert shown is not None
+    fitting = turns.unchanged(found.result, turns.current(found)) if found.task in TURN_TASKS else None
     # These addresses stay good as long as the session does; the signed ones they lead to run out.
     tracks = {
         card.number: f"{reverse('job-file', args=[found.uuid, card.track.pk])}?listen"
-        for card in _cards(found, list(found.tracks.all()))
-        if card.track
+        for card in _cards(found, shown, list(found.tracks.all()))
+        if card.track and (fitting is None or card.number in fitting)  # else they are heard in the recording
     }
     recording = f"{reverse('job-recording', args=[found.uuid])}?listen"
     drawn = figures.timeline if found.task in TURN_TASKS else figures.parts_timeline
-    response = JsonResponse(drawn(found.result, recording, tracks))
-    response["Cache-Control"] = "private, max-age=3600"  # a finished job never changes
+    response = JsonResponse(drawn(shown, recording, tracks))
+    response["Cache-Control"] = "private, max-age=3600"  # its address has the version
     return response
 
 
@@ -264,29 +268,30 @@ def _again(request: HttpRequest) -> Media | None:
     return Media.objects.filter(owner=request.user, uuid=wanted).first()
 
 
-def _cards(job: Job, tracks: list[Track]) -> list[figures.Card]:
-    assert job.result is not None
+def _cards(job: Job, result: dict[str, Any], tracks: list[Track]) -> list[figures.Card]:
     if job.task in TURN_TASKS:
-        return figures.speaker_cards(job.result, tracks, naming.name_of(job))
-    return figures.part_cards(job.result, tracks)
+        return figures.speaker_cards(result, tracks, naming.name_of(job))
+    return figures.part_cards(result, tracks)
 
 
 def results(job: Job, version: int | None = None) -> dict[str, Any]:
-    tracks = list(job.tracks.all())
-    cards = _cards(job, tracks)
-    assert job.result is not None
+    tracks, result = list(job.tracks.all()), turns.result(job)
+    assert result is not None
+    cards = _cards(job, result, tracks)
     of_speakers = job.task in TURN_TASKS
     results = {
         "of_speakers": of_speakers,
         "longest_name": naming.LONGEST,
-        "result": job.result,
-        "seconds": job.result["media"]["seconds"],
+        "result": result,
+        "seconds": result["media"]["seconds"],
         "tracks": tracks,
         "files": [(track, contents(track, job, cards)) for track in tracks],
         "cards": cards,
-        "recording": figures.recording_figures(job.result),
-        "turns": figures.turns(job.result, cards) if of_speakers else [],
+        "recording": figures.recording_figures(result),
+        "turns": figures.turns(result, cards) if of_speakers else [],
         "most_turns": figures.MOST_TURNS,
-        "timeline": reverse("job-timeline", args=[job.uuid]) if cards else "",
+        "timeline": f"{reverse('job-timeline', args=[job.uuid])}?turns={turns.latest(job)}" if cards else "",
     }
-    return results | {"formats": FORMATS} | reading.context(job, version) if of_speakers else results
+    if not of_speakers:
+        return results
+    return results | {"formats": FORMATS} | corrections.context(job) | reading.context(job, version)

@@ -7,9 +7,9 @@ const page = document.getElementById("correct");
 const form = page.querySelector(".corrections");
 const nonce = document.querySelector("script[nonce]").nonce;
 
-startPlayer(page.querySelector("[data-timeline]"), page, nonce).then((player) => {
-  page.querySelector("[data-hint]").hidden = !player;
-  startTranscript(page, player);
+startPlayer(page.querySelector("[data-timeline]"), page, nonce).then((started) => {
+  page.querySelector("[data-hint]").hidden = !started;
+  startTranscript(page, started?.player ?? null);
 });
 
 // Nothing that was written is to be lost by a wrong click.

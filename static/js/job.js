@@ -6,6 +6,7 @@ import { fillMeters, setMeter } from "./site.js";
 import { listen } from "./socket.js";
 import { startTabs } from "./tabs.js";
 import { startTranscript } from "./transcript.js";
+import { startTurns } from "./turns.js";
 
 const nonce = document.querySelector("script[nonce]").nonce;
 
@@ -59,7 +60,7 @@ async function showEnd(job) {
   bring(ended);
 }
 
-function bring(job) {
+function bring(job, at = 0) {
   fillMeters(job);
   if (!("finished" in job.dataset)) {
     showStep(job, job.querySelector("[data-stage]").dataset.stage);
@@ -70,8 +71,40 @@ function bring(job) {
   for (const rename of job.querySelectorAll(".rename")) {
     rename.addEventListener("toggle", () => rename.open && rename.querySelector("[name=name]").select());
   }
-  const player = job.querySelector("[data-timeline]");
-  if (player) startPlayer(player, job, nonce).then((started) => startTranscript(job, started));
+  const section = job.querySelector("[data-timeline]");
+  if (section) startPlayer(section, job, nonce).then((started) => startHearing(job, started, at));
+}
+
+/** `at` is where the page before was heard, in seconds. */
+function startHearing(job, started, at) {
+  startTranscript(job, started?.player ?? null);
+  if (!started) return;
+  startTurns(job, started, (answer) => showCorrected(job, answer, started.player));
+  if (at) started.player.seek(at);
+}
+
+/** The page that a correction leads to, in place of this one, which is heard and scrolled as before. */
+async function showCorrected(job, answer, player) {
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const corrected = page.getElementById("job");
+  if (!corrected) {
+    location.assign(answer.url); // signed out meanwhile, or deleted
+    return;
+  }
+  const at = player.time;
+  const above = top(job);
+  const tab = job.querySelector("[role=tab][aria-selected=true]")?.id;
+  player.pause();
+  document.getElementById("messages").replaceWith(page.getElementById("messages"));
+  job.replaceWith(corrected);
+  bring(corrected, at);
+  document.getElementById(tab)?.click();
+  scrollBy(0, top(corrected) - above);
+}
+
+/** How far down the window the player is. */
+function top(job) {
+  return job.querySelector("[data-timeline]").getBoundingClientRect().top;
 }
 
 bring(document.getElementById("job"));

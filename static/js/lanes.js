@@ -4,14 +4,17 @@ const BAR = 2; // px
 const PITCH = 3;
 const SURE = 50; // confidence below which a turn is drawn paler: it is more likely wrong than right
 
-export class Lanes {
+export class Lanes extends EventTarget {
   /** `canvases` by speaker. `view` is what the waveform above shows: {start, end} in seconds. */
   constructor(canvases, { turns, seconds, together = false }) {
+    super();
     this.canvases = canvases;
     this.seconds = seconds;
     this.waves = new Map();
     this.loudest = 1e-6;
     this.view = { start: 0, end: seconds };
+    this.all = turns;
+    this.chosen = new Set(); // of them
     this.turns = new Map([...canvases.keys()].map((speaker) => [speaker, turns.filter((turn) => turn[2] === speaker)]));
     this.overlaps = together ? [] : overlaps(turns); // parts of a sound have none to tell
     new ResizeObserver(() => this.draw()).observe([...canvases.values()][0] ?? document.body);
@@ -28,6 +31,11 @@ export class Lanes {
 
   show(start, end) {
     this.view = { start, end: Math.max(end, start + 0.01) };
+    this.draw();
+  }
+
+  choose(turns) {
+    this.chosen = new Set(turns);
     this.draw();
   }
 
@@ -49,7 +57,9 @@ export class Lanes {
     // Resolved for the mode that is on, as the custom property itself is not.
     const { color } = getComputedStyle(canvas);
     for (const turn of turns) {
-      if (turn[1] > this.view.start && turn[0] < this.view.end) this.drawTurn(pen, turn, color, wave, width, height);
+      if (turn[1] <= this.view.start || turn[0] >= this.view.end) continue;
+      this.drawTurn(pen, turn, color, wave, width, height);
+      if (this.chosen.has(turn)) this.frame(pen, turn, color, width, height);
     }
   }
 
@@ -71,6 +81,16 @@ export class Lanes {
       if (to > start && from < end) hatch(pen, this.x(from, width), this.x(to, width), height, colour);
     }
     pen.restore();
+  }
+
+  frame(pen, [start, end], colour, width, height) {
+    const left = Math.max(this.x(start, width), 1);
+    const right = Math.max(Math.min(this.x(end, width), width - 1), left + 3);
+    pen.strokeStyle = colour;
+    pen.lineWidth = 2;
+    pen.beginPath();
+    pen.roundRect(left, 2, right - left, height - 4, 5);
+    pen.stroke();
   }
 
   drawWave(pen, wave, left, right, width, height) {

@@ -8,7 +8,7 @@ import { showWaveform } from "./waveform.js";
 
 const UNPLAYABLE = "This browser cannot play the recording’s format. The files can be downloaded all the same.";
 
-/** The player, or nothing where there is no timeline. */
+/** The player and its lanes, or nothing where there is no timeline. */
 export async function startPlayer(section, page, nonce) {
   const answer = await fetch(section.dataset.timeline);
   if (!answer.ok) return null;
@@ -24,7 +24,7 @@ export async function startPlayer(section, page, nonce) {
     return showWaveform(section, player, lanes, data, nonce);
   });
   startKeyboard(section, player, async (factor) => (await drawn)(factor));
-  return player;
+  return { player, lanes };
 }
 
 function canvases(section) {
@@ -111,10 +111,13 @@ function bindPlayhead(section, player, lanes) {
   };
   player.addEventListener("time", place);
   new ResizeObserver(place).observe(body);
-  for (const canvas of lanes.canvases.values()) {
+  for (const [speaker, canvas] of lanes.canvases) {
     canvas.addEventListener("pointerdown", (event) => {
       const { start, end } = lanes.view;
-      player.seek(start + (event.offsetX / canvas.clientWidth) * (end - start));
+      const time = start + (event.offsetX / canvas.clientWidth) * (end - start);
+      const more = event.shiftKey || event.ctrlKey || event.metaKey;
+      player.seek(time);
+      lanes.dispatchEvent(new CustomEvent("pick", { detail: { speaker, time, more } }));
     });
   }
 }

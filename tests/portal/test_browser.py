@@ -293,6 +293,59 @@ def test_a_transcript_is_searched_heard_and_corrected(
     assert page.evaluate("window.violations") == []
 
 
+def test_turns_are_corrected_where_they_are_heard_and_the_tracks_made_anew(
+    page: Page, soloist: Soloist, sample: Path, tmp_path: Path, complaints: list[str]
+) -> None:
+    beginning = tmp_path / "beginning.wav"
+    with wave.open(str(sample)) as source, wave.open(str(beginning), "wb") as out:
+        out.setparams(source.getparams())
+        out.writeframes(source.readframes(15 * source.getframerate()))
+    sign_up(page, soloist, "vera@example.org")
+    page.click("#options-summary")
+    page.fill("[name=num_speakers]", "2")
+    page.set_input_files("#pick-files", beginning)
+    page.wait_for_selector("#total >> text=credits")
+    page.click("#go")
+    page.click("#jobs .name >> text=beginning.wav")
+    page.wait_for_selector("#job[data-status=succeeded]", timeout=DONE_WITHIN)
+    page.wait_for_selector("[data-wave] canvas")
+    assert page.is_hidden(".turn-bar")
+
+    data = page.evaluate("fetch(document.querySelector('[data-timeline]').dataset.timeline).then((a) => a.json())")
+    start, end, _, _ = next(turn for turn in data["turns"] if turn[2] == 1)
+    lane = page.locator("canvas.turns >> nth=1")
+    width = lane.bounding_box()["width"]  # type: ignore[index]
+    lane.click(position={"x": (start + end) / 2 / data["seconds"] * width, "y": 20})
+    assert page.inner_text("[data-count]") == "1 turn"
+    page.keyboard.press("Escape")
+    assert page.is_hidden(".turn-bar")
+    page.keyboard.press("e")  # what is heard there
+    page.wait_for_selector("#give-to:focus")
+    page.select_option("#give-to", "new")
+    page.click(".turn-bar [value=give]")
+    page.wait_for_selector("#messages >> text=1 turn given to a new speaker.")
+    assert page.locator(".speaker h3").all_inner_texts()[-1] == "Speaker 3"
+    wait_until(page, f"Math.abs(window.sounds.at(-1).currentTime - {(start + end) / 2}) < 0.2")  # as before
+
+    page.click("role=tab[name=Timeline]")
+    page.wait_for_selector(".turns-table [name=turn]")
+    turns = page.locator(".turns-table tbody tr").count()
+    page.check(".turns-table [name=turn] >> nth=0")
+    page.click(".turn-bar >> text=Not speech")
+    page.wait_for_selector("#messages >> text=1 turn removed.")
+    assert page.locator(".turns-table tbody tr").count() == turns - 1
+    page.click(".corrected >> text=Undo")
+    page.wait_for_selector("#messages >> text=Undone: 1 turn removed.")
+    assert page.locator(".turns-table tbody tr").count() == turns
+
+    page.click("text=Re-make tracks")
+    page.wait_for_selector("text=from the corrected turns of")
+    page.wait_for_selector("#job[data-status=succeeded]", timeout=DONE_WITHIN)
+    assert page.locator(".speaker [download]").count() == 3
+    assert complaints == []
+    assert page.evaluate("window.violations") == []
+
+
 def test_wrong_files_are_refused_before_and_after_sending(page: Page, soloist: Soloist, tmp_path: Path) -> None:
     sign_up(page, soloist, "fred@example.org")
     notes, fake = tmp_path / "notes.txt", tmp_path / "fake.mp3"
