@@ -78,6 +78,8 @@ def _check_dialogue_request(request: DialogueRequest) -> None:
     limits = MediaLimits()
     if request.sample_rate is not None and not limits.minimum_rate <= request.sample_rate <= limits.maximum_rate:
         _refuse("sample_rate", f"must be from {limits.minimum_rate} to {limits.maximum_rate} Hz")
+    if request.recogniser and request.split_background:
+        _refuse("recogniser", "tells words from everything else, of which nothing is split off")
     if request.bits is not None and not LEAST_BITS <= request.bits <= MOST_BITS:
         _refuse("bits", f"must be from {LEAST_BITS} to {MOST_BITS}")
 

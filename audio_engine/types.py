@@ -152,14 +152,17 @@ class VoiceprintRequest(Request):
 
 @dataclass(frozen=True, slots=True)
 class DialogueRequest(Request):
-    """All that is spoken in one stem, everything else in another or, split, in two: music and effects. Rate and depth
-    are the source's own where None.
-    """
+    """All that is spoken in one stem, the rest in another or, split, in two. Rate and depth: the source's if None."""
 
     task: Literal["dialogue"] = "dialogue"
     sample_rate: int | None = None  # Hz
     bits: int | None = None  # per sample, 8 to 32
     split_background: bool = False
+    recogniser: str = ""  # the engine by whose words alone speech is known; all that people utter is speech if empty
+
+    def engines(self) -> tuple[tuple[str, Work], ...]:
+        hearing: tuple[tuple[str, Work], ...] = ((self.recogniser, "transcription"),) if self.recogniser else ()
+        return ((self.engine, self.task), *hearing)
 
 
 @dataclass(frozen=True, slots=True)

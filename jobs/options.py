@@ -199,12 +199,20 @@ class DialogueOptions(JobOptions):
     sample_rate: int | None = None  # Hz; both as in the recording where they are None
     bit_depth: int | None = None
     split_background: bool = False
+    words_only: bool = False  # laughs, breaths and the like are no speech then
+    recogniser: str = AUTO  # the engine that knows the words
 
     def __post_init__(self) -> None:
+        if self.words_only and self.split_background:
+            raise invalid("words_only", "cannot be given together with split_background")
         for name, (least, most) in OUTPUT_LIMITS.items():
             value = getattr(self, name)
             if value is not None and not least <= value <= most:
                 raise invalid(name, f"must be between {least} and {most}")
+
+    def engines(self, task: str) -> dict[str, tuple[str, str]]:
+        recogniser = {"recogniser": (self.recogniser, "transcription")} if self.words_only else {}
+        return {"engine": (self.engine, task), **recogniser}
 
     def request(self, task: str, **common: Any) -> DialogueRequest:
         return DialogueRequest(
@@ -213,6 +221,7 @@ class DialogueOptions(JobOptions):
             sample_rate=self.sample_rate,
             bits=self.bit_depth,
             split_background=self.split_background,
+            recogniser=self.recogniser if self.words_only else "",
             **common,
         )
 

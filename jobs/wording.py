@@ -59,6 +59,8 @@ def steps(job: Job) -> list[tuple[str, str]]:
         stages = ("decode", "activity", *stages)
     if job.options.get("clean_background"):
         stages = ("decode", "separation", *stages[1:])
+    if job.options.get("words_only"):
+        stages = (*stages[:-1], "transcription", stages[-1])
     if job.options.get("overlap", "separate") != "separate":
         stages = tuple(stage for stage in stages if stage != "overlaps")
     if job.source_url:

@@ -92,6 +92,8 @@ class OptionsBody(Body):
     sample_rate = _whole("Hz; null for the recording's own.", required=False, allow_null=True)
     bit_depth = _whole("Null for the recording's own.", required=False, allow_null=True)
     split_background = s.BooleanField(required=False)
+    words_only = s.BooleanField(required=False, help_text="Of a dialogue separation, as is the next.")
+    recogniser = _text("The engine that knows the words.", required=False)
     language = _text("Of a transcription; empty to find it out.", required=False)
     speaker_labels = s.BooleanField(required=False, help_text="Of a transcription: whether it says who speaks.")
     diarizer = _text("Of a transcription: the engine that tells the speakers.", required=False)

@@ -233,6 +233,12 @@ class BatchItem(ExtractSerializer):
     split_background = serializers.BooleanField(
         required=False, help_text="Of a dialogue separation: music and effects in files of their own, by basic means."
     )
+    words_only = serializers.BooleanField(
+        required=False, help_text="Of a dialogue separation: laughs, breaths and the like are no speech."
+    )
+    recogniser = serializers.CharField(
+        required=False, max_length=40, help_text="The engine that knows the words then, as of a transcription."
+    )
     quality = OneOf(QUALITIES, required=False, help_text="Of a denoising, as are the next four.")
     strength = FiniteField(required=False)
     equalizer = OneOf(EQUALIZERS, required=False)

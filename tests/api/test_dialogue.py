@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from audio_engine import registry
 from audio_engine.types import DialogueRequest
 from jobs.models import Job
 from jobs.options import stored
+from jobs.wording import steps
 from tests.api.programs import separated
 from tests.api.test_schema import conforms
+
+SCRIPTED_WORDS = "tests.audio_engine.scripted:ScriptedTranscriber"
 
 
 def ask(api, media, **item) -> dict:
@@ -25,6 +29,8 @@ def test_stems_are_asked_for_and_come_with_their_links(api, media, recording):
         "sample_rate": 48_000,
         "bit_depth": 24,
         "split_background": False,
+        "words_only": False,
+        "recogniser": "auto",
     }
     separated(Job.objects.get(), recording)
     answer = api.send("get", f"jobs/{told['id']}")
@@ -39,6 +45,18 @@ def test_a_background_is_split_where_that_is_asked_for(api, media):
     told = ask(api, media, split_background=True)["job"]
     asked = stored("dialogue", told["options"]).request("dialogue", source=Path("in"), output=Path("out"))
     assert asked == DialogueRequest(Path("in"), Path("out"), split_background=True)
+
+
+def test_words_alone_are_speech_where_that_is_asked_for(api, media, monkeypatch):
+    missing = ask(api, media, words_only=True)["error"]
+    assert (missing["code"], missing["details"]["field"]) == ("ENGINE_UNAVAILABLE", "recogniser")
+    monkeypatch.setattr(registry, "ENGINES", {**registry.ENGINES, "words": SCRIPTED_WORDS})
+    told = ask(api, media, words_only=True)["job"]
+    asked = stored("dialogue", told["options"]).request("dialogue", source=Path("in"), output=Path("out"))
+    assert asked == DialogueRequest(Path("in"), Path("out"), recogniser="auto")
+    both = ask(api, media, words_only=True, split_background=True)["error"]
+    assert both["details"]["field"] == "words_only"
+    assert "transcription" in [stage for stage, _ in steps(Job.objects.get())]
 
 
 def test_options_that_cannot_be_used_are_refused_by_name(api, media):

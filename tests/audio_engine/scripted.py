@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from audio_engine.backends.base import Diarizer, Samples
+from audio_engine.backends.base import Diarizer, Samples, Transcriber
 from audio_engine.errors import EngineError
+from audio_engine.transcription.transcript import Heard, Span, Word
 from audio_engine.types import Diarization, Progress, SpeakerBounds, Turn
 from audio_engine.voices import Voiceprint
 
@@ -46,6 +48,30 @@ class ScriptedDiarizer(Diarizer):
         exclusive = tuple(Turn(float(at), float(at) + 1.0, n % 2) for n, at in enumerate(starts))
         speakers = min(2, len(starts))
         return Diarization(turns, exclusive, speakers, ("scripted 1",), voiceprints=VOICEPRINTS[:speakers])
+
+
+class ScriptedTranscriber(Transcriber):
+    """Two words in the first turn of PausingDiarizer with a laugh between them, and a sigh in the second."""
+
+    name = "scripted-words"
+    tasks = ("transcription",)
+    window_seconds = 30.0
+
+    def missing(self) -> str | None:
+        return None
+
+    def load(self) -> None: ...
+
+    def transcribe(self, pcm: Samples, windows: Sequence[Span], language: str, progress: Progress) -> Heard:
+        progress("transcription", 1.0)
+        words = (
+            (1.2, 1.6, " Well,"),
+            (2.0, 3.0, " haha"),
+            (3.2, 3.7, " yes."),
+            (6.0, 6.5, " [heavy"),
+            (6.5, 7, " sigh]"),
+        )
+        return Heard("en", 0.9, tuple(Word(*word) for word in words) if windows else (), ("scripted words 1",))
 
 
 class SlowDiarizer(ScriptedDiarizer):

@@ -10,14 +10,16 @@ import pytest
 import soundfile
 
 from audio_engine import registry
-from audio_engine.dialogue import BASIC
+from audio_engine.dialogue import BASIC, BY_TIMES, NO_WORDS
 from audio_engine.errors import EngineError
 from audio_engine.formats import result_from_json
 from audio_engine.pipeline import run
 from audio_engine.separation import si_sdr
 from audio_engine.speakers import NO_SPEECH
+from audio_engine.transcription.transcript import Heard
 from audio_engine.types import DialogueRequest, DialogueResult
 
+from .scripted import ScriptedTranscriber
 from .voices import HIGH, LOW, RATE
 
 TURNS = ((1, 4), (5, 8))  # of PausingDiarizer, in seconds
@@ -64,6 +66,48 @@ def test_both_stems_together_are_the_recording(tmp_path: Path, noisy: Path, paus
     assert np.abs(voice + rest - soundfile.read(noisy)[0]).max() <= 1.5 / 32768
     told = json.loads((tmp_path / "out" / "result.json").read_text())
     assert result_from_json(told).media.seconds == SECONDS
+
+
+@pytest.fixture
+def recogniser(monkeypatch: pytest.MonkeyPatch, pausing: str) -> str:
+    path = "tests.audio_engine.scripted:ScriptedTranscriber"
+    monkeypatch.setattr(registry, "ENGINES", {**registry.ENGINES, "scripted-words": path})
+    return "scripted-words"
+
+
+def test_words_alone_are_speech_where_that_is_asked_for(tmp_path: Path, noisy: Path, recogniser: str) -> None:
+    result = run(DialogueRequest(noisy, tmp_path / "out", engine="pausing", recogniser=recogniser))
+    assert [file.name for file in result.files] == ["speech.wav", "nonlingual.wav", "result.json"]
+    assert (result.models, result.warnings) == (("scripted words 1", "pausing 1"), (BY_TIMES,))
+    assert isinstance(result, DialogueResult)
+    assert result.speech_seconds == pytest.approx(0.5 + 0.6)
+    heard = soundfile.read(noisy)[0]
+    voice, rest = (
+        soundfile.read(tmp_path / "out" / "speech.wav")[0],
+        soundfile.read(tmp_path / "out" / "nonlingual.wav")[0],
+    )
+    words = np.zeros(len(heard), dtype=bool)
+    for start, end in ((1.15, 1.65), (3.15, 3.75)):
+        words[round(start * RATE) : round(end * RATE)] = True
+    borders = np.convolve(np.abs(np.diff(words, prepend=False)), np.ones(RATE // 50), mode="same") > 0
+    assert np.array_equal(voice[words & ~borders], heard[words & ~borders])
+    assert np.array_equal(rest[~words & ~borders], heard[~words & ~borders])
+    assert np.abs(voice + rest - heard).max() <= 1.5 / 32768
+
+
+def test_without_words_all_is_something_else_and_a_warning_says_so(
+    tmp_path: Path, noisy: Path, recogniser: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScriptedTranscriber, "transcribe", lambda *_: Heard("en", None, (), ()))
+    result = run(DialogueRequest(noisy, tmp_path / "out", engine="pausing", recogniser=recogniser))
+    assert result.warnings == (NO_WORDS,)
+    assert not soundfile.read(tmp_path / "out" / "speech.wav")[0].any()
+
+
+def test_words_and_a_split_background_exclude_each_other(tmp_path: Path, noisy: Path, recogniser: str) -> None:
+    with pytest.raises(EngineError) as refused:
+        run(DialogueRequest(noisy, tmp_path / "out", engine="pausing", recogniser=recogniser, split_background=True))
+    assert refused.value.details["field"] == "recogniser"
 
 
 def test_speech_is_cleaner_than_it_was_and_silent_between_the_turns(

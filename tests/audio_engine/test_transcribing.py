@@ -17,7 +17,7 @@ from audio_engine.errors import EngineError
 from audio_engine.formats import request_from_json, request_to_json, result_from_json, result_json
 from audio_engine.pipeline import run
 from audio_engine.transcription.transcript import transcript_from_json
-from audio_engine.types import TranscriptionRequest, TranscriptionResult
+from audio_engine.types import DialogueRequest, TranscriptionRequest, TranscriptionResult
 
 ENGINE = "whisper-large-v3-turbo"
 SUBTITLES = """1
@@ -59,6 +59,14 @@ def test_words_get_the_speakers_of_the_diarization(engines, request_of):
         assert word.speaker in around or word.end - word.start > 1
     assert result.language == transcript.language != ""
     assert 0 < (result.language_probability or 0) <= 1
+
+
+def test_words_alone_are_speech_by_the_same_recogniser(engines, request_of):
+    request = DialogueRequest(request_of.source, request_of.output, engine="scripted", recogniser=ENGINE)
+    result = run(request_from_json(request_to_json(request)))
+    assert [file.name for file in result.files] == ["speech.wav", "nonlingual.wav", "result.json"]
+    assert [name.split()[0] for name in result.models] == [ENGINE, "faster-whisper", "scripted"]
+    assert result.speech_seconds > 0
 
 
 def test_the_transcript_comes_in_the_formats_that_others_read(engines, request_of):

@@ -13,6 +13,7 @@ from django.test import Client
 
 from accounts import ledger
 from accounts.models import APIKey
+from audio_engine import registry
 from audio_engine.dialogue import BASIC
 from audio_engine.types import DenoisingResult, MediaInfo, SoundStats
 from jobs import files, lifecycle
@@ -24,6 +25,7 @@ from tests.compat.programs import VendorProgram
 from tests.compat.timbr import DIARIZE, ENHANCE, SEPARATE, ask, get, offered, put, refusal, wrong
 
 pytestmark = pytest.mark.django_db
+NO_WORDS = "No model for transcription is installed on this server, and only one tells words from other sounds."
 TYPES = "dialogue-me, dialogue-music-effect, speech-nonlingual"
 
 
@@ -140,6 +142,17 @@ def test_music_and_effects_come_apart_where_that_is_asked_for(api, media, record
     assert (set(told["result"]), told["warnings"]) == ({"speech", "dialogue", "music", "effect"}, [BASIC])
 
 
+def test_words_are_told_from_other_sounds_where_a_model_hears_them(api, media, recording, monkeypatch):
+    refused = api.send("post", SEPARATE, {"file_id": str(media.uuid), "separation_type": "speech-nonlingual"})
+    assert wrong(refused) == {"body.separation_type": NO_WORDS}
+    path = "tests.audio_engine.scripted:ScriptedTranscriber"
+    monkeypatch.setattr(registry, "ENGINES", {**registry.ENGINES, "words": path})
+    job = ask(api, SEPARATE, media, separation_type="speech-nonlingual")
+    assert (job.options["words_only"], job.options["split_background"]) == (True, False)
+    separated(job, recording, ("speech", "nonlingual"))
+    assert set(get(api, job)["result"]) == {"speech", "dialogue", "nonlingual"}
+
+
 def test_the_defaults_are_those_of_the_documentation(api, media):
     job = ask(api, SEPARATE, media)
     assert (job.options["sample_rate"], job.options["bit_depth"]) == (48_000, 16)
@@ -148,7 +161,6 @@ def test_the_defaults_are_those_of_the_documentation(api, media):
 @pytest.mark.parametrize(
     ("option", "value", "reason"),
     [
-        ("separation_type", "speech-nonlingual", "This server cannot tell words from other sounds that people make."),
         ("separation_type", "drums", f'"drums" is not a valid choice. There are {TYPES}.'),
         ("output_format", "mp3", "This server writes wav only."),
         ("sample_rate", 7_999, "Ensure this value is greater than or equal to 8000."),

@@ -44,6 +44,7 @@ FILES = {
     "background": ("me",),
     "music": ("music",),
     "effects": ("effect",),
+    "nonlingual": ("nonlingual",),
     "denoised": ("enhanced",),
 }
 

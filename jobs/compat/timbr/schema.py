@@ -42,6 +42,9 @@ class TimbrResultBody(Body):
     me = s.CharField(required=False, help_text="Everything else, of a separation.")
     music = s.CharField(required=False, help_text="Of a separation into three.")
     effect = s.CharField(required=False, help_text="The same.")
+    nonlingual = s.CharField(
+        required=False, help_text="Laughs, breaths and everything else that is no word, of a separation by words."
+    )
     enhanced = s.CharField(required=False, help_text="The recording, of an enhancement.")
     timbr = s.CharField(required=False, help_text="SRT with the names of the speakers, of a diarization.")
     sentence_split = s.CharField(

@@ -35,9 +35,10 @@ SURFACE = "timbr"
 PUT = "timbr-put"
 UPLOAD_SECONDS = 30 * 60
 WHISPER = "whisper"
-SPLIT = "dialogue-music-effect"
+SPLIT, LINGUAL = "dialogue-music-effect", "speech-nonlingual"
 AS_IT_IS = 0.5  # of the thresholds of speech: how engines are tuned
 NO_MODEL = "No model for transcription is installed on this server; leave it out for the speakers alone."
+NO_WORDS = "No model for transcription is installed on this server, and only one tells words from other sounds."
 GENERATION = "x-goog-if-generation-match"
 
 
@@ -99,8 +100,17 @@ class Separate(View):
         given = checked(TimbrSeparate, request.data)
         refuse_unserved(given, SEPARATION)
         options = {"sample_rate": given["sample_rate"], "bit_depth": given["bit_depth"]}
-        split = given["separation_type"] == SPLIT
-        return queue(request, given, "dialogue", options | {"split_background": split})
+        options |= {"split_background": given["separation_type"] == SPLIT, "words_only": by_words(given)}
+        return queue(request, given, "dialogue", options)
+
+
+def by_words(given: Body) -> bool:
+    """Whether words are to be told from the other sounds that people make. Raises ValidationError where none can be."""
+    if given["separation_type"] != LINGUAL:
+        return False
+    if not can_transcribe():
+        raise ValidationError({"separation_type": [NO_WORDS]})
+    return True
 
 
 class Enhance(View):
@@ -137,9 +147,13 @@ def tuned(threshold: float, engine: str) -> Body:
     return {} if threshold == AS_IT_IS else {"speech_threshold": threshold, engine: TUNABLE}
 
 
+def can_transcribe() -> bool:
+    return None in registry.available("transcription").values()
+
+
 def transcribes(data: Body) -> bool:
     """Whether words are wanted, as they are where this server can, unless a null says that they are not."""
-    able = None in registry.available("transcription").values()
+    able = can_transcribe()
     model = data.get("transcribe_model", WHISPER if able else None)
     if model not in (None, WHISPER):
         raise ValidationError({"transcribe_model": ["This server transcribes by whisper only."]})
@@ -150,7 +164,6 @@ def transcribes(data: Body) -> bool:
 
 # What this server can do of each option where it cannot do all, and what it says of the rest.
 SEPARATION = {
-    "separation_type": (("dialogue-me", SPLIT), "This server cannot tell words from other sounds that people make."),
     "output_format": (("wav",), "This server writes wav only."),
 }
 DIARIZATION = {
