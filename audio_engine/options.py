@@ -30,6 +30,7 @@ from .types import (
 
 MOST_SPEAKERS = 50
 LEAST_BITS, MOST_BITS = 8, 32  # per sample
+NOTHING_TO_CLEAN = "says what lowers the background, which is done where clean_background is true"
 QUIETEST, LOUDEST = -40, -9  # LUFS: between the softest film and the loudest record
 
 
@@ -66,6 +67,8 @@ def _check_speaker_request(request: SpeakerRequest) -> None:
         if request.task not in SPEAKER_TASKS:
             _refuse("turns", f"can be given for {' and '.join(SPEAKER_TASKS)} only")
         check_turns(request.turns)
+    if request.cleaner != AUTO and not request.clean_background:
+        _refuse("cleaner", NOTHING_TO_CLEAN)
 
 
 def check_threshold(threshold: float) -> None:

@@ -10,7 +10,7 @@ from audio_engine import registry
 from audio_engine.errors import EngineError
 from audio_engine.formats import voiceprint_from_text
 from audio_engine.music import StemsRequest
-from audio_engine.options import LOUDEST, QUIETEST, engine_for
+from audio_engine.options import LOUDEST, NOTHING_TO_CLEAN, QUIETEST, engine_for
 from audio_engine.registry import AUTO
 from audio_engine.transcription.languages import LANGUAGES
 from audio_engine.transcription.subtitles import parse_srt
@@ -63,7 +63,7 @@ class SpeakerOptions(CountedOptions):
         if self.overlap not in OVERLAP_POLICIES:
             raise invalid("overlap", f"must be one of {', '.join(OVERLAP_POLICIES)}")
         if self.cleaner != AUTO and not self.clean_background:
-            raise invalid("cleaner", "says what lowers the background, which is done where clean_background is true")
+            raise invalid("cleaner", NOTHING_TO_CLEAN)
 
     def _check_turns(self) -> None:
         given.check(self.turns)

@@ -13,6 +13,7 @@ import soundfile
 
 from audio_engine.__main__ import main
 from audio_engine.formats import parse_rttm
+from audio_engine.options import NOTHING_TO_CLEAN
 from tests.audio_engine.scripted import BESIDE
 
 from .voices import LOW
@@ -94,6 +95,15 @@ def test_an_error_is_one_line_or_one_object(tmp_path: Path, capsys: pytest.Captu
     assert main(["probe", str(path), "--json"]) == 2
     error = json.loads(capsys.readouterr().out)["error"]
     assert (error["code"], error["permanent"]) == ("INVALID_AUDIO_FORMAT", True)
+
+
+def test_a_cleaner_is_refused_where_nothing_is_to_be_cleaned(
+    recording: Path, tmp_path: Path, scripted: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["extract", str(recording), "--output", str(tmp_path / "out"), "--cleaner", "pauses"]
+    assert main(command) == 2
+    assert capsys.readouterr().err == f"INVALID_OPTION: cleaner {NOTHING_TO_CLEAN}.\n"
+    assert main([*command, "--clean-background"]) == 0
 
 
 def test_a_defect_is_told_apart_from_bad_input(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from audio_engine.formats import voiceprint_to_text
+from audio_engine.options import NOTHING_TO_CLEAN
 from audio_engine.types import IdentificationRequest, MediaLimits, SpeakerBounds, SpeakerRequest, VoiceprintRequest
 from audio_engine.voices import Voiceprint
 from jobs import options
@@ -120,6 +121,11 @@ def test_what_makes_no_sense_is_refused_by_name(task: str, given: dict, field: s
     with pytest.raises(JobError) as refused:
         options.asked_for(task, **given)
     assert (refused.value.code, refused.value.details["field"]) == ("INVALID_OPTION", field)
+
+
+def test_a_cleaner_without_cleaning_is_refused_in_the_command_lines_words():
+    with pytest.raises(JobError, match=NOTHING_TO_CLEAN):
+        options.asked_for("extraction", cleaner="pauses")
 
 
 @pytest.mark.parametrize(
