@@ -209,7 +209,7 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
         silence = torch.zeros((1, 1, inference.model.audio.get_num_samples(inference.duration)))
         self._of_segmentation = Appetite(self.device, lambda: inference.infer(silence))
         if self._shares_frames:
-            self._of_embedding = Appetite(self.device, lambda: self._nobody)
+            self._of_embedding = Appetite(self.device, lambda: self._embed(silence, np.ones((1, 1, 1))))
 
     @property
     def _shares_frames(self) -> bool:
@@ -221,7 +221,11 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
         """What the embedding network makes of a speaker who says nothing, whatever the window: shape (dimension,)."""
         inference = self._segmentation
         silence = torch.zeros((1, 1, inference.model.audio.get_num_samples(inference.duration)))
-        return self._embed(silence, np.zeros((1, 1, 1)))[0, 0]
+        with torch.inference_mode():
+            model = self._embedding.model_
+            frames = self._frames(model.compute_fbank(silence.to(self._embedding.device)))
+            nobody: Outputs = model.forward_embedding(frames, weights=torch.zeros_like(frames[:, 0, 0])).cpu().numpy()
+        return nobody[0]
 
     @functools.cached_property
     def _pooled_within_memory(self) -> WithinMemory:
@@ -229,11 +233,31 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
 
     def _pooled(self, waveforms: torch.Tensor, masks: torch.Tensor) -> Outputs:
         """One pass of the backbone, pooled once for each speaker."""
-        model, device = self._embedding.model_, self._embedding.device
         with torch.inference_mode():
-            frames = self._frames(model.compute_fbank(waveforms.to(device)))
-            pooled: Outputs = model.forward_embedding(frames, weights=masks.to(device)).cpu().numpy()
-        return pooled
+            frames = self._frames(self._embedding.model_.compute_fbank(waveforms.to(self._embedding.device)))
+            return self._pooled_where_heard(lambda windows: frames[windows.to(frames.device)], masks)
+
+    def _pooled_where_heard(self, frames: Callable[[torch.Tensor], torch.Tensor], masks: torch.Tensor) -> Outputs:
+        """Embeddings (windows, speakers, dimension) of what `frames` gives for windows, by the `masks` (windows,
+        speakers, frames). Of a speaker who is silent in a window it is known without pooling.
+        """
+        found = np.empty((*masks.shape[:2], self._embedding.dimension), dtype=np.float32)
+        found[:] = self._nobody
+        active = masks.any(dim=-1)
+        taken = active.any(dim=-1).nonzero()[:, 0]
+        if not len(taken):
+            return found
+        heard = frames(taken)
+        for speaker in range(masks.shape[1]):
+            speaking = active[taken, speaker]
+            windows = taken[speaking]
+            if not len(windows):
+                continue
+            inside = heard if speaking.all() else heard[speaking.to(heard.device)]
+            weights = masks[windows, speaker].to(heard.device)
+            embeddings = self._embedding.model_.forward_embedding(inside, weights=weights)
+            found[windows.numpy(), speaker] = embeddings.cpu().numpy()
+        return found
 
     def _frames(self, features: torch.Tensor) -> torch.Tensor:
         """What the backbone makes of log mels, in float32 whatever it computes in: statistics need the digits."""

@@ -62,17 +62,13 @@ class SharedSpeakerDiarization(FastSpeakerDiarization):
         """Embeddings (blocks, windows, speakers, dimension) of `waveforms` (blocks, 1, samples), by the `masks`
         (blocks, windows, speakers, frames) and the `places` of their frames in the block, (blocks, windows, frames).
         """
-        model = self._embedding.model_
         with torch.inference_mode():
-            frames = self._heard(waveforms)
-            found = [
-                model.forward_embedding(
-                    block[..., places[number].clamp(max=block.shape[-1] - 1).to(block.device)].movedim(-2, 0),
-                    weights=masks[number].to(block.device),
-                ).cpu()
-                for number, block in enumerate(frames)
-            ]
-        return np.stack([embeddings.numpy() for embeddings in found])
+            return np.stack(
+                [
+                    self._pooled_where_heard(functools.partial(_cut, block, places[number]), masks[number])
+                    for number, block in enumerate(self._heard(waveforms))
+                ]
+            )
 
     def _heard(self, waveforms: torch.Tensor) -> torch.Tensor:
         """The backbone's frames of whole blocks, shape (blocks, channels, mels, frames)."""
@@ -90,6 +86,12 @@ class SharedSpeakerDiarization(FastSpeakerDiarization):
         return self._embedding.model_.compute_fbank(
             torch.zeros((1, 1, inference.model.audio.get_num_samples(inference.duration)))
         ).shape[1]
+
+
+def _cut(block: torch.Tensor, places: torch.Tensor, windows: torch.Tensor) -> torch.Tensor:
+    """The frames of `windows` in a block, shape (windows, channels, mels, frames)."""
+    inside = places[windows].clamp(max=block.shape[-1] - 1).to(block.device)
+    return block[..., inside].movedim(-2, 0).contiguous()  # or pooling would copy it for each speaker
 
 
 def running_mean(features: torch.Tensor, span: int) -> torch.Tensor:

@@ -129,6 +129,29 @@ def test_blocks_are_heard_one_by_one_where_memory_is_too_small_for_two(heard: Sa
     vars(shared).pop("_shared_within_memory")  # which remembers it
 
 
+def test_only_who_speaks_in_a_window_is_pooled_and_the_others_are_as_if_they_were(heard: Samples, shared, monkeypatch):
+    activity = shared.get_segmentations(file_of(heard))
+    activity.data[:, :, 2] = 0
+    activity.data[4, :, 1] = 0
+    activity.data[7] = 0
+    speaking = (activity.data > 0).any(axis=1)
+    pooled: list[int] = []
+    network = shared._embedding.model_
+    pool = network.forward_embedding
+
+    def noted(frames: torch.Tensor, weights: torch.Tensor) -> Any:
+        pooled.append(len(frames))
+        return pool(frames, weights=weights)
+
+    expected = embeddings_of_one_block(network, heard, activity.data)
+    monkeypatch.setattr(network, "forward_embedding", noted)
+    vars(shared).pop("_nobody", None)
+    found = shared.get_embeddings(file_of(heard), activity)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert 0 < speaking.sum() < speaking.size
+    assert sum(pooled) == speaking.sum() + 1  # one for who says nothing
+
+
 def everybody_for_20_seconds() -> SlidingWindowFeature:
     everybody = np.ones((91, 12, 3), dtype=np.float32)
     return SlidingWindowFeature(everybody, SlidingWindow(start=0, duration=WINDOW, step=STEP))
