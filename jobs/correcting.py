@@ -30,7 +30,7 @@ def give(job: Job, base: int, chosen: Collection[int], speaker: int) -> int:
     and raise JobError as `turns.current` does, INVALID_OPTION, and JOB_CHANGED where another correction was faster.
     """
     if speaker == NEW:
-        speaker, name = _unheard(job), "a new speaker"
+        speaker, name = unheard(job), "a new speaker"
     else:
         name = _known(job, speaker)
 
@@ -102,6 +102,15 @@ def undoable(job: Job) -> str:
     return change.what if change else ""
 
 
+def unheard(job: Job) -> int:
+    """A number that no speaker of any version has, so that nobody's name comes with it."""
+    assert job.result is not None
+    heard = {stats["speaker"] for stats in job.result.get("speakers", ())}
+    for added in job.turn_versions.values_list("added", flat=True):
+        heard |= {row[2] for row in added}
+    return max(heard, default=-1) + 1
+
+
 # --- the steps they share
 
 
@@ -154,15 +163,6 @@ def _meant(job: Job, version: int) -> int:
     """The version whose turns a version has: an earlier one, where it brought that back."""
     change = job.turn_versions.filter(number=version).first()
     return change.like or version if change else turns.FIRST
-
-
-def _unheard(job: Job) -> int:
-    """A number that no speaker of any version has, so that nobody's name comes with it."""
-    assert job.result is not None
-    heard = {stats["speaker"] for stats in job.result.get("speakers", ())}
-    for added in job.turn_versions.values_list("added", flat=True):
-        heard |= {row[2] for row in added}
-    return max(heard, default=-1) + 1
 
 
 def _known(job: Job, speaker: int) -> str:

@@ -243,6 +243,7 @@ SPECTACULAR_SETTINGS = {
         {"name": name}
         for name in (
             "Speakers",
+            "Corrections",
             "Voiceprints",
             "Noise",
             "Stems",

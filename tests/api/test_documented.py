@@ -81,6 +81,12 @@ def test_turns_that_are_known_already(run):
     assert '"speaker_names":["Ana","Ben"]' in told
 
 
+def test_corrections(run):
+    told, _ = run("Corrections")
+    assert '"what":"Replaced by 2 turns"' in told
+    assert '"speaker_names":["","Ana"]' in told
+
+
 def test_many_jobs(run):
     told, folder = run("Many jobs")
     assert '"accepted":2,"refused":0' in told
