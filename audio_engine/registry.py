@@ -32,6 +32,7 @@ ENGINES: dict[str, str] = {
     "whisper-large-v3": "audio_engine.backends.whisper:large_v3",
     "whisper-small": "audio_engine.backends.whisper:small",
     "whisper-base": "audio_engine.backends.whisper:base",
+    "rnnoise": "audio_engine.backends.rnnoise:RnnoiseDenoiser",
     "spectral": "audio_engine.backends.spectral:SpectralDenoiser",
     "htdemucs": "audio_engine.backends.demucs:htdemucs",
     "htdemucs_ft": "audio_engine.backends.demucs:htdemucs_ft",

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import cast
+
+from audio_engine import registry
+from audio_engine.backends.base import Denoiser
 
 from .models import Job
 
@@ -55,7 +59,7 @@ def steps(job: Job) -> list[tuple[str, str]]:
     stages = STAGES_OF[job.task]
     if job.options.get("turns"):
         stages = tuple(stage for stage in stages if stage not in TELLING)
-    if job.options.get("quality") == "ultra":  # which listens for the pauses first
+    if job.options.get("quality") == "ultra" and _hears_pauses(job.options.get("engine", registry.AUTO)):
         stages = ("decode", "activity", *stages)
     if job.options.get("clean_background"):
         stages = ("decode", "separation", *stages[1:])
@@ -66,6 +70,11 @@ def steps(job: Job) -> list[tuple[str, str]]:
     if job.source_url:
         stages = ("download", *stages)
     return [(stage, STAGE_WORDS[stage]) for stage in stages]
+
+
+def _hears_pauses(denoiser: str) -> bool:
+    engine = registry.resolve(task="denoising") if denoiser == registry.AUTO else registry.backend(denoiser)
+    return cast(Denoiser, engine).hears_pauses
 
 
 def time_left(started: datetime | None, now: datetime, progress: float) -> str:

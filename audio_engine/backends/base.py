@@ -147,6 +147,11 @@ class Denoiser(Backend, Protocol):
     """Takes noise out of a recording."""
 
     tasks: ClassVar[tuple[Work, ...]] = ("denoising",)
+    hears_pauses: ClassVar[bool] = True  # whether in quality `ultra` what sounds like the pauses is taken away before
+
+    def models(self) -> tuple[str, ...]:
+        """ "name version" of each model that takes part."""
+        return ()
 
     @abstractmethod
     def suppressor(self, media: MediaInfo, quality: Quality, strength: float) -> Suppressor:

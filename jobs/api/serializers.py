@@ -127,7 +127,7 @@ class DenoiseSerializer(WorkSerializer):
         required=False,
         source="quality",
         help_text="What the noise is known by: `balanced` follows it, `studio` (the default) also looks ahead, `ultra` "
-        "also knows how the pauses between the words sound.",
+        "goes further.",
     )
     strength = FiniteField(
         required=False, min_value=0, max_value=1, help_text="0 leaves the noise, 1 (the default) takes what can go."
@@ -140,7 +140,9 @@ class DenoiseSerializer(WorkSerializer):
         max_value=LOUDEST,
         help_text="LUFS to bring it to (EBU R 128); it stays as loud as it was if left out.",
     )
-    engine = serializers.CharField(required=False, max_length=40, help_text="`spectral`, or `auto`, the default.")
+    engine = serializers.CharField(
+        required=False, max_length=40, help_text="`rnnoise`, `spectral`, or `auto`, the default."
+    )
 
 
 class SpectralDenoiseSerializer(WorkSerializer):

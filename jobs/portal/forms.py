@@ -27,7 +27,7 @@ STEM_CHOICES = [("", "All that can be told apart"), ("vocals,instrumental", "Voc
 QUALITY_CHOICES = [
     ("studio", "Studio: looks ahead"),
     ("balanced", "Balanced: quickest"),
-    ("ultra", "Ultra: also knows the pauses"),
+    ("ultra", "Ultra: goes further"),
 ]
 STRENGTH_CHOICES = [("1", "As far as it goes"), ("0.75", "Most of it"), ("0.5", "Half of it"), ("0.25", "A little")]
 EQUALIZER_CHOICES = [

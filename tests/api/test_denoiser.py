@@ -11,6 +11,7 @@ import soundfile
 from django.utils import timezone
 
 from accounts import ledger
+from audio_engine import registry
 from audio_engine.hardware import accelerator
 from audio_engine.pipeline import run
 from jobs import files, lifecycle
@@ -97,7 +98,7 @@ def test_the_spectral_endpoint_says_the_same_in_other_names(upload):
 def test_a_finished_job_has_its_figures_and_its_file(api, finished):
     told = api.get(f"{JOBS}/{finished.number}").json()
     assert told["stats"].keys() >= {"noise_reduction_db", "processing_time", "audio_duration", "before", "after"}
-    assert told["stats"]["engine"] == "spectral"
+    assert told["stats"]["engine"] == registry.resolve(task="denoising").name
     assert api.get(told["output_url"]).getvalue()[:4] == b"RIFF"
     anywhere = api.get(f"/api/v1/jobs/{finished.number}").json()
     assert anywhere["job_type"] == "denoising"
@@ -110,7 +111,7 @@ def test_health_tells_whether_work_is_done(api, queued):
     assert told.json() == {
         "status": "healthy",
         "device": "cpu",
-        "model": "spectral",
+        "model": registry.resolve(task="denoising").name,
         "cuda_available": accelerator() == "cuda",
         "problems": [],
     }

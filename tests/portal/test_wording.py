@@ -48,6 +48,16 @@ def test_only_a_job_that_splits_overlaps_says_so() -> None:
     assert ["overlaps" in stages for stages in said] == [True, False]
 
 
+def test_only_a_denoising_that_hears_the_pauses_listens_for_them_first() -> None:
+    wanted = [
+        {"quality": "ultra", "engine": "spectral"},
+        {"engine": "spectral"},
+        {"quality": "ultra", "engine": "rnnoise"},
+    ]
+    said = [[stage for stage, _ in steps(Job(task="denoising", options=options))] for options in wanted]
+    assert said == [["decode", "activity", *said[1]], ["denoising", "levelling"], said[1]]
+
+
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (7.9, "0:07"), (751, "12:31"), (3729, "1:02:09")])
 def test_positions_are_shown_as_on_a_clock(seconds: float, shown: str) -> None:
     assert clock(seconds) == shown
