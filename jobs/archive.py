@@ -1,8 +1,11 @@
-"""All files of a job, or of many, in one ZIP, made while it is sent: nothing is written, and memory stays flat."""
+"""All files of a job, or of many, in one ZIP, made while it is sent: no file is written, and sound stays out of memory.
+
+Texts are as people corrected them since.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -11,25 +14,37 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from django.utils.timezone import localtime
 
+from . import naming, renewing
 from .models import Job, Track
 from .streaming import Chunks, streamed
 
 CHUNK = 1 << 20
-Contents = Sequence[tuple[str, Job, Track]]  # name in the archive, whose and which file
+Contents = Sequence[tuple[str, Job, Track | bytes]]  # name in the archive, whose, and the file or what it holds now
+Names = Mapping[int, str]  # that people gave to speakers
+Called = Callable[[Job, Names], Callable[[int], str]]
+"""How the texts of a job call its speakers."""
 
 
 def response(
-    request: HttpRequest, job: Job, tracks: Sequence[Track], names: Mapping[int, str] | None = None
+    request: HttpRequest, job: Job, tracks: Sequence[Track], called: Called, names: Names
 ) -> StreamingHttpResponse:
-    """`names` that people gave to speakers stand beside the numbers of their tracks."""
-    contents = [(_named(track, names or {}), job, track) for track in tracks]
-    return _response(request, Path(job.name).stem, contents)
+    """`names` stand beside the numbers of tracks, too."""
+    return _response(request, Path(job.name).stem, _contents(job, tracks, called, names))
 
 
-def response_of_many(request: HttpRequest, jobs: Sequence[Job]) -> StreamingHttpResponse:
+def response_of_many(request: HttpRequest, jobs: Sequence[Job], called: Called) -> StreamingHttpResponse:
     """A folder for each job."""
-    contents = [(f"{folder(job)}/{track.name}", job, track) for job in jobs for track in job.tracks.all()]
+    contents = [
+        (f"{folder(job)}/{name}", job, content)
+        for job in jobs
+        for name, _, content in _contents(job, job.tracks.all(), called, naming.given(job))
+    ]
     return _response(request, "recordings", contents)
+
+
+def _contents(job: Job, tracks: Iterable[Track], called: Called, names: Names) -> Contents:
+    texts = renewing.renewed(job, called(job, names), named=bool(names))
+    return [(_named(track, names), job, texts.get(track.kind, track)) for track in tracks]
 
 
 def folder(job: Job) -> str:
@@ -57,9 +72,9 @@ def _response(request: HttpRequest, name: str, contents: Contents) -> StreamingH
 def zipped(contents: Contents) -> Chunks:
     sink = _Sink()
     with ZipFile(sink, "w") as archive:  # type: ignore[arg-type]  # write and flush are all it uses of a pipe
-        for name, job, track in contents:
+        for name, job, content in contents:
             with archive.open(_entry(name, job), "w", force_zip64=True) as entry:
-                for chunk in _chunks(track):
+                for chunk in [content] if isinstance(content, bytes) else _chunks(content):
                     entry.write(chunk)
                     yield from sink.drain()
     yield from sink.drain()

@@ -20,7 +20,7 @@ from jobs.errors import JobError
 from jobs.models import Job, Media, owned_by
 from jobs.options import asked_for
 
-from . import errors, own_schema, problems, render
+from . import errors, own_schema, problems, render, results
 from .fields import validated
 from .problems import OwnView
 from .requests import merged
@@ -85,4 +85,4 @@ class Archive(OwnView):
             raise JobError("JOB_NOT_FOUND", details={"ids": missing})
         if empty := [number for number in ids if not jobs[number].tracks.all()]:
             raise JobError("JOB_HAS_NO_FILES", details={"ids": empty})
-        return archive.response_of_many(request._request, [jobs[number] for number in ids])
+        return archive.response_of_many(request._request, [jobs[number] for number in ids], results.names_or_labels)

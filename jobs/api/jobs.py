@@ -82,7 +82,5 @@ class Export(OwnView):
         query = ExportQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         job = own_job(request.user, job_id)
-        names = naming.given(job)
-        return exports.response(
-            job, query.validated_data["format"], lambda who: names.get(who) or results.label(job, who)
-        )
+        called = results.names_or_labels(job, naming.given(job))
+        return exports.response(job, query.validated_data["format"], called)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -36,6 +36,16 @@ def path(job: Job, track: Track) -> Body:
 def label(job: Job, speaker: int) -> str:
     """AudioPod writes SPEAKER_0 in extractions and SPEAKER_00 in diarizations."""
     return f"SPEAKER_{speaker}" if job.task == "extraction" else speaker_label(speaker)
+
+
+def labels(_job: Job, _names: Mapping[int, str]) -> Callable[[int], str]:
+    """How files call a job's speakers where another vendor's contract says how, as those of the engine do."""
+    return speaker_label
+
+
+def names_or_labels(job: Job, names: Mapping[int, str]) -> Callable[[int], str]:
+    """How they are called where that is ours to say: by the names that people gave, and else as in the result."""
+    return lambda speaker: names.get(speaker) or label(job, speaker)
 
 
 # --- who spoke when

@@ -15,7 +15,7 @@ from jobs import archive
 from jobs.errors import JobError
 from jobs.models import Job, owned_by
 
-from . import own_schema, render, schema, verbs
+from . import own_schema, render, results, schema, verbs
 from .problems import OwnView
 from .serializers import DiarizeSerializer, ExtractSerializer, IdentifySerializer, JobsQuery
 from .submission import submit
@@ -88,4 +88,4 @@ class Download(APIView):
         tracks = list(job.tracks.all())
         if not tracks:
             raise JobError("JOB_HAS_NO_FILES")
-        return archive.response(request._request, job, tracks)
+        return archive.response(request._request, job, tracks, results.labels, {})

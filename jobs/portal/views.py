@@ -173,7 +173,7 @@ def zipped(request: HttpRequest, job: UUID) -> HttpResponse:
     tracks = list(found.tracks.all())
     if not tracks:
         raise Http404
-    return archive.response(request, found, tracks, naming.given(found))
+    return archive.response(request, found, tracks, lambda job, _: naming.name_of(job), naming.given(found))
 
 
 @login_required
