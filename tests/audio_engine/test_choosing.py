@@ -159,6 +159,25 @@ def test_what_a_named_engine_lacks_is_told_with_how_to_get_it(models: Path):
         assert part in error.message
 
 
+@pytest.mark.parametrize(
+    ("engine", "asked", "command"),
+    [
+        ("pyannote", "pyannote.diarizer", "pip install torch"),
+        ("embedded", "embedded.packages", "pip install torch"),
+        ("htdemucs", "demucs.splitter", "pip install demucs"),
+        ("htdemucs-vocals", "demucs.splitter", "pip install demucs"),
+        ("rnnoise", "rnnoise.library", "pip install --no-deps pyrnnoise"),
+    ],
+)
+def test_a_package_that_is_not_installed_is_told_with_the_command(
+    engine: str, asked: str, command: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(f"audio_engine.backends.{asked}.find_spec", lambda _: None)
+    with pytest.raises(EngineError, match="not installed") as refused:
+        registry.resolve(engine)
+    assert refused.value.message.endswith(command)
+
+
 def test_auto_does_without_what_cannot_be_fetched_and_asks_once(models: Path, gpus, token, caplog):
     gpus(1)
     registry.prepare()
