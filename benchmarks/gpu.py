@@ -1,7 +1,8 @@
 """pyannote.audio's own pipeline and demucs's own api against ours on one GPU: `python -m benchmarks.gpu`.
 
-Prints seconds for an hour of audio, the GPU memory taken at most, and the ratio. The networks have the architecture and
-size of the published ones, with random weights unless `--models` names a models folder with the true ones.
+Prints seconds for an hour of audio, the GPU memory taken at most, with the weights of all contenders, and how many
+times as fast ours are. The networks have the architecture and size of the published ones, with random weights unless
+`--models` names a models folder with the true ones.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
+
+from audio_engine.backends.base import Samples
 
 from . import community_1, music
 
@@ -45,11 +50,18 @@ def speakers(given: Path | None, seconds: float, rounds: int, device: str) -> No
     """community-1."""
     pcm = community_1.recording(seconds)
     with community_1.models(given) as folder:
-        pipelines = community_1.stock(folder, device), community_1.ours()
-        for pipeline in pipelines:
+        pipelines = {
+            "pyannote.audio": community_1.stock(folder, device),
+            "pyannote": community_1.ours("fast"),
+            "pyannote-shared": community_1.ours("shared"),
+        }
+        for pipeline in pipelines.values():
             community_1.run(pipeline, pcm[: WARM_UP * community_1.RATE])
-        own, fast = (lambda pipeline=pipeline: community_1.run(pipeline, pcm).seconds for pipeline in pipelines)
-        compare({"pyannote.audio": own, "ours": fast}, seconds, rounds)
+        compare({name: partial(_diarize, pipeline, pcm) for name, pipeline in pipelines.items()}, seconds, rounds)
+
+
+def _diarize(pipeline: Any, pcm: Samples) -> float:
+    return community_1.run(pipeline, pcm).seconds
 
 
 def stems(given: Path | None, seconds: float, rounds: int, device: str) -> None:
@@ -68,18 +80,20 @@ def stems(given: Path | None, seconds: float, rounds: int, device: str) -> None:
         def own() -> float:
             return music.timed(lambda: music.run_ours(networks, mix), time.perf_counter)[0]
 
-        compare({"demucs": theirs, "ours": own}, seconds, rounds)
+        compare({"demucs": theirs, "htdemucs": own}, seconds, rounds)
 
 
 PARTS = {"speakers": speakers, "stems": stems}
 
 
 def compare(contenders: dict[str, Work], seconds: float, rounds: int) -> None:
+    """The first is the one that the others are compared with."""
     found = [[measured(work) for work in contenders.values()] for _ in range(rounds)]
     for number, name in enumerate(contenders):
         taken = np.median([each[number][0] for each in found]) * 3600 / seconds
-        print(f"{name:15} {taken:8.2f} s an hour, {max(each[number][1] for each in found) / GIB:6.2f} GiB at most")
-    print(f"ratio {np.median([first[0] / second[0] for first, second in found]):.2f}")
+        peak = max(each[number][1] for each in found) / GIB
+        ratio = np.median([each[0][0] / each[number][0] for each in found])
+        print(f"{name:15} {taken:8.2f} s an hour, {peak:6.2f} GiB at most, {ratio:6.2f} times as fast")
 
 
 def measured(work: Work) -> tuple[float, int]:

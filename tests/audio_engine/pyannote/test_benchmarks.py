@@ -53,6 +53,19 @@ def test_the_modes_errors_are_compared_on_recordings_with_references(
     assert re.fullmatch(r"fast: \+0.00 to exact; cosines median (1.0|0.999)\d+, least (1.0|0.99)\d+", moved)
 
 
+def test_the_comparison_on_a_gpu_runs_elsewhere_too(monkeypatch: pytest.MonkeyPatch, capsys):
+    monkeypatch.setattr(random_models, "COMMUNITY_1", random_models.TINY)
+    monkeypatch.setenv("SOLOIST_MODELS_DIR", "")  # which it sets
+    gpu.speakers(None, 4.0, 1, "cpu")
+    rows = re.findall(
+        r"^([\w.-]+) +([\d.]+) s an hour, +[\d.]+ GiB at most, +([\d.]+) times as fast$",
+        capsys.readouterr().out,
+        re.MULTILINE,
+    )
+    assert [name for name, *_ in rows] == ["pyannote.audio", "pyannote", "pyannote-shared"]
+    assert all(float(seconds) > 0 and float(ratio) > 0 for _, seconds, ratio in rows)
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_nothing_is_measured_and_that_is_said(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "argv", ["gpu"])
