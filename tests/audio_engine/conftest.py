@@ -56,3 +56,23 @@ def whisper_models(tiny_whisper: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same, as this process's models folder."""
     monkeypatch.setenv("SOLOIST_MODELS_DIR", str(tiny_whisper))
     return tiny_whisper
+
+
+@pytest.fixture
+def gpu_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """What PyTorch says of a GPU of which so many MiB are free and each window takes one."""
+
+    import torch
+
+    def have(free: float) -> None:
+        figures = {
+            "reset_peak_memory_stats": None,
+            "memory_allocated": 5 << 20,
+            "max_memory_allocated": 6 << 20,
+            "memory_reserved": 5 << 20,
+            "mem_get_info": (round(free * 2**20), 80 << 30),
+        }
+        for name, figure in figures.items():
+            monkeypatch.setattr(torch.cuda, name, lambda _, figure=figure: figure)
+
+    return have

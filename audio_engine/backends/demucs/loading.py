@@ -32,15 +32,13 @@ def load_networks(model: Model, sources: tuple[str, ...]) -> Networks:
     """
     stored = locate(model)
     assert stored is not None
-    device = best_device()
-    batch = CPU_BATCH if device.type == "cpu" else GPU_BATCH
     try:
-        networks = Networks(bag_of(model, stored.folder), batch)
+        networks = Networks(bag_of(model, stored.folder), CPU_BATCH)
         if networks.sources != sources:
             raise ValueError(f"it tells {networks.sources} apart, not {sources}")
     except Exception as error:  # each library that reads a part of it raises what it likes
         raise unusable(model, error) from error
-    _place(networks, device)
+    _place(networks)
     return networks
 
 
@@ -66,13 +64,12 @@ def _network(path: Path) -> HTDemucs:
     return cast(HTDemucs, load_safetensors_model(path))
 
 
-def _place(networks: Networks, device: torch.device) -> None:
+def _place(networks: Networks) -> None:
+    device = best_device()
     if device.type == "cpu":
         return
     try:
-        networks.to(device)
-        networks.forward(torch.zeros((1, 2, networks.segment)), frozenset(networks.sources))
+        networks.place(device, GPU_BATCH)
     except Exception as error:  # a driver that is too old, a GPU without kernels, an operation that MPS lacks
         log.warning("%s cannot be used, so the CPU is: %s", device, error)
-        networks.to(torch.device("cpu"))
-        networks.batch = CPU_BATCH
+        networks.place(torch.device("cpu"), CPU_BATCH)

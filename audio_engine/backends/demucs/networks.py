@@ -7,22 +7,23 @@ from collections.abc import Callable
 import torch
 from demucs.apply import BagOfModels
 
-from ..devices import Outputs, WithinMemory
+from ..devices import Appetite, Outputs, WithinMemory
 
 Estimator = Callable[[torch.Tensor], Outputs]
 
 
 class Networks:
-    """Demucs's bag of models, whose segments come in batches of at most `batch`.
+    """Demucs's bag of models, whose segments come in batches of at most `most`.
 
     Raises ValueError where the bag's models hear segments of different lengths.
     """
 
-    def __init__(self, bag: BagOfModels, batch: int) -> None:
+    def __init__(self, bag: BagOfModels, most: int) -> None:
         lengths = {int(bag.samplerate * model.segment) for model in bag.models}  # as demucs.apply has it
         if len(lengths) != 1:
             raise ValueError(f"its models hear segments of different lengths: {sorted(lengths)}")
-        self.batch = batch
+        self._most = most
+        self._appetite: Appetite | None = None
         self.rate = int(bag.samplerate)
         self.segment = lengths.pop()
         self.sources: tuple[str, ...] = tuple(bag.sources)
@@ -32,8 +33,19 @@ class Networks:
     def device(self) -> torch.device:
         return next(self._bag.parameters()).device
 
-    def to(self, device: torch.device) -> None:
+    @property
+    def batch(self) -> int:
+        """How many segments to give it at once, by what memory is free now."""
+        return self._appetite.within(self._most) if self._appetite else self._most
+
+    def place(self, device: torch.device, most: int) -> None:
+        """Raises what the device raises that cannot run them."""
         self._bag.to(device)
+        self._most = most
+        self._appetite = None
+        if device.type != "cpu":
+            silence = torch.zeros((1, 2, self.segment))
+            self._appetite = Appetite(device, lambda: self.forward(silence, frozenset(self.sources)))
 
     def estimator(self, wanted: frozenset[str]) -> Estimator:
         """Takes segments, shape (batch, 2, segment), and gives shape (batch, sources, 2, segment), zeros in what is not

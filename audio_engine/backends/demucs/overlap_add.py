@@ -39,15 +39,15 @@ def _estimated(
 ) -> Iterator[tuple[list[Piece], Outputs]]:
     """The pieces in batches with what the networks make of them, who go on to the next while this one is written."""
     pieces = ((start, pair) for start in range(0, mix.frames, stride) for pair in range(len(mix.levels)))
-    estimate = networks.estimator(wanted)
+    estimate, size = networks.estimator(wanted), networks.batch
 
     def work(batch: list[Piece]) -> Outputs:
         return estimate(torch.from_numpy(np.stack([_segment(mix, *piece, networks.segment) for piece in batch])))
 
     with ThreadPoolExecutor(1) as ahead:
-        batch = list(islice(pieces, networks.batch))
+        batch = list(islice(pieces, size))
         waiting = ahead.submit(work, batch)
-        while following := list(islice(pieces, networks.batch)):
+        while following := list(islice(pieces, size)):
             estimates, waiting = waiting.result(), ahead.submit(work, following)
             yield batch, estimates
             batch = following

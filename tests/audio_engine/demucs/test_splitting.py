@@ -236,3 +236,21 @@ def test_too_little_memory_for_one_segment_is_said(song, tmp_path, monkeypatch):
     with pytest.raises(EngineError) as refusal:
         run(StemsRequest(song, tmp_path / "out"))
     assert (refusal.value.code, refusal.value.permanent) == ("OUT_OF_MEMORY", False)
+
+
+@pytest.mark.parametrize(("free", "size"), [(64, 8), (6.25, 4), (0.1, 1)])  # MiB, four fifths of which may be taken
+def test_batches_are_as_large_as_fits_into_the_memory_that_is_free(demucs_models, gpu_memory, free, size):
+    networks = loading.load_networks(MODELS["htdemucs"], tuple(SOURCES["htdemucs"]))
+    gpu_memory(free)
+    networks._bag.to = lambda _: None  # whose figures count from now on; the networks stay where they are
+    networks.place(torch.device("cuda"), 8)
+    assert networks.batch == size
+
+
+def test_a_gpu_that_fails_is_done_without(split, song, monkeypatch, caplog):
+    expected = split(song)
+    registry.unload()
+    monkeypatch.setattr(loading, "best_device", lambda: torch.device("cuda:99"))
+    found = split(song, engine="htdemucs")
+    assert "cuda:99 cannot be used, so the CPU is" in caplog.text
+    np.testing.assert_array_equal(found["vocals"], expected["vocals"])

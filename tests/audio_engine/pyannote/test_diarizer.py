@@ -277,24 +277,6 @@ def small_gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Batches]:
     return limit
 
 
-@pytest.fixture
-def gpu_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """What PyTorch says of a GPU of which so many MiB are free and each window takes one."""
-
-    def have(free: float) -> None:
-        figures = {
-            "reset_peak_memory_stats": None,
-            "memory_allocated": 5 << 20,
-            "max_memory_allocated": 6 << 20,
-            "memory_reserved": 5 << 20,
-            "mem_get_info": (round(free * 2**20), 80 << 30),
-        }
-        for name, figure in figures.items():
-            monkeypatch.setattr(torch.cuda, name, lambda _, figure=figure: figure)
-
-    return have
-
-
 @pytest.mark.parametrize(("exact", "most"), [(True, 8), (False, 1)])
 def test_less_memory_than_a_batch_needs_means_smaller_batches(models: Path, heard: Samples, small_gpu, exact, most):
     pipelines = [load_pipeline(COMMUNITY, "exact" if exact else "fast") for _ in range(2)]
