@@ -15,11 +15,12 @@ from django.test import Client
 
 from accounts import ledger
 from audio_engine.transcription.transcript import Sentence, Transcript, Word
-from jobs import correcting, lifecycle, naming, transcripts, turns
+from jobs import correcting, lifecycle, naming, remaking, transcripts, turns
 from jobs.errors import JobError
 from jobs.models import Job
 from jobs.options import SpeakerOptions, TranscriptionOptions, stored
 from tests.api.transcripts import succeed
+from tests.racing import race
 
 if TYPE_CHECKING:
     from jobs.models import Media
@@ -126,8 +127,6 @@ def test_what_was_made_of_an_older_version_is_told_and_not_saved(alices: Client,
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_correct_at_once_one_is_told(finished: Job) -> None:
-    from tests.racing import race
-
     outcomes = race([partial(correcting.remove, finished, 1, [place]) for place in (0, 1)], expected=JobError)
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["JobError", "int"]
     assert finished.turn_versions.count() == 1
@@ -193,6 +192,19 @@ def test_tracks_are_made_anew_by_a_job_that_is_given_the_turns(alices: Client, f
     lifecycle.cancel(again)
     assert "tracks not yet re-made" in alices.get(f"/jobs/{finished.uuid}").content.decode()
     assert alices.post(f"/jobs/{finished.uuid}/remake", follow=True).context["job"] != again
+
+
+@pytest.mark.race
+@pytest.mark.money
+@pytest.mark.django_db(transaction=True)
+def test_new_tracks_asked_for_twice_at_once_are_made_and_paid_once(finished: Job) -> None:
+    correcting.remove(finished, 1, [0])
+    available = ledger.available(finished.owner)
+    one, other = race([partial(remaking.remake, finished)] * 2)
+    assert one == other
+    assert Job.objects.count() == 2
+    assert available - ledger.available(finished.owner) == one.credits
+    assert ledger.recount(finished.owner)[1] == one.credits
 
 
 def test_what_was_not_corrected_needs_no_new_tracks(alices: Client, finished: Job) -> None:
