@@ -34,7 +34,7 @@ from .spectra import Signal
 
 EXEMPLARS = 300  # of a speaker
 FEWEST_EXEMPLARS = 40  # about a second of solo speech; less says too little about a voice
-ITERATIONS = 40
+ITERATIONS = 30
 PENALTY = 0.03
 CONTEXT = 2  # frames around a stretch that are solved with it
 TRIAL_FRAMES = 160  # about four seconds

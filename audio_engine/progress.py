@@ -9,7 +9,7 @@ from .types import Progress, Stage
 
 DECODING = 1 / 800  # seconds for a second of recording
 DIARIZING = 7.0  # times as long as decoding
-TELLING_FRACTION = 0.02  # of a step, from which its pace says how long it will take
+TELLING_FRACTION = 0.15  # of a step, from which its pace alone says how long it will take
 
 
 def ignore_progress(stage: Stage, fraction: float) -> None:
@@ -17,10 +17,10 @@ def ignore_progress(stage: Stage, fraction: float) -> None:
 
 
 class OverallProgress:
-    """The share of the whole time that has passed, judged by the pace of the present step. It never falls.
+    """The share of the whole time that has passed, judged by what has passed and what is probably left. It never falls.
 
-    `expected` gives each step's probable seconds in the order in which they run, corrected as soon as one shows its
-    pace; `proportions` those of later steps that follow from an earlier one's, in the same order: {"later": ("earlier",
+    `expected` gives each step's probable seconds in the order in which they run, corrected as a step shows its pace;
+    `proportions` those of later steps that follow from an earlier one's, in the same order: {"later": ("earlier",
     factor)}.
     """
 
@@ -33,22 +33,22 @@ class OverallProgress:
     ) -> None:
         self._progress, self._clock = progress, clock
         self._expected, self._proportions = dict(expected), proportions
+        self._began = clock()
         self._fraction = 0.0
 
     def step(self, name: str) -> Progress:
         """Begin the step `name`, all before it being over; returns what takes the step's own fractions."""
-        began = self._clock()
+        began, probable = self._clock(), self._expected[name]
         steps = list(self._expected)
-        last = name == steps[-1]
+        following = steps[steps.index(name) + 1 :]
 
         def report(stage: Stage, fraction: float) -> None:
-            passed = self._clock() - began
-            if fraction >= TELLING_FRACTION:
-                self._learn(name, passed / fraction)
-            before = sum(self._expected[step] for step in steps[: steps.index(name)])
-            whole = sum(self._expected.values())
-            share = (before + min(fraction, 1.0) * self._expected[name]) / whole if whole else 0.0
-            self._fraction = max(self._fraction, 1.0 if last and fraction >= 1 else min(share, 0.999))
+            now = self._clock()
+            left = _left(min(fraction, 1.0), now - began, probable)
+            self._learn(name, now - began + left)
+            whole = now - self._began + left + sum(self._expected[step] for step in following)
+            share = (now - self._began) / whole if whole else 0.0
+            self._fraction = max(self._fraction, 1.0 if fraction >= 1 and not following else min(share, 0.999))
             self._progress(stage, self._fraction)
 
         return report
@@ -60,6 +60,14 @@ class OverallProgress:
             if earlier in learned:
                 self._expected[later] = factor * self._expected[earlier]
                 learned.add(later)
+
+
+def _left(fraction: float, passed: float, probable: float) -> float:
+    """Seconds of a step that are left: first by what was probable, then more and more by the step's own pace."""
+    if not fraction:
+        return probable
+    trust = min(1.0, fraction / TELLING_FRACTION)
+    return (1 - fraction) * (trust * passed / fraction + (1 - trust) * probable)
 
 
 def two_passes(
