@@ -14,6 +14,7 @@ import numpy.typing as npt
 import soxr
 
 from .decoding import Decoder, to_float
+from .parallel import ahead
 from .types import MediaInfo, Progress, Request
 
 RATE = 16_000  # Hz
@@ -100,13 +101,14 @@ def write_mono(decoder: Decoder, layout: str, path: Path, progress: Callable[[fl
     full scale. `progress` gets the seconds done. Raises what `Decoder.blocks` raises, and OSError.
     """
     mixer = resampler = None
-    peak = 0.0
+    peak, frames = 0.0, 0
     with path.open("wb", buffering=1 << 20) as file:
-        for block in decoder.blocks():
+        for block in ahead(decoder.blocks()):
             mixer = mixer or Downmixer(layout, block.shape[1])
             resampler = resampler or soxr.ResampleStream(decoder.rate, RATE, 1, dtype="float32")
             peak = max(peak, _append(file, resampler.resample_chunk(mixer.mono(to_float(block)))))
-            progress(decoder.frames / decoder.rate)
+            frames += len(block)
+            progress(frames / decoder.rate)
         if resampler is not None:
             peak = max(peak, _append(file, resampler.resample_chunk(np.zeros(0, np.float32), last=True)))
     if peak > 1:

@@ -2,8 +2,8 @@
 
 Exemplar-based separation as in Smaragdis, Shashanka & Raj, "A Sparse Non-Parametric Approach for Single Channel
 Separation of Known Sounds" (NIPS 2009): the mixture is a sum of exemplars, closest in Kullback-Leibler divergence,
-found by multiplicative updates (Lee & Seung, "Algorithms for Non-negative Matrix Factorization", NIPS 2000), each to the
-power of 1.5, which needs fewer of them and is stable below 2 (Badeau, Bertin & Vincent, "Stability Analysis of
+found by multiplicative updates (Lee & Seung, "Algorithms for Non-negative Matrix Factorization", NIPS 2000), each to
+the power of 1.5, which needs fewer of them and is stable below 2 (Badeau, Bertin & Vincent, "Stability Analysis of
 Multiplicative Update Algorithms and Application to Nonnegative Matrix Factorization", IEEE TNN 21(12), 2010). A penalty
 on the logarithm of each sound's share tells a sound that rests from a soft one (Lefèvre, Bach & Févotte, "Itakura-Saito
 Nonnegative Matrix Factorization with Group Sparsity", ICASSP 2011).

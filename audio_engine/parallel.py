@@ -62,6 +62,30 @@ def _results(
         yield waiting.popleft().result()
 
 
+def ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """`items`, made a few ahead on a thread of their own. One processor makes them on the caller's.
+
+    Raises what making them raises, at the item's place.
+    """
+    if processors() == 1:
+        yield from items
+        return
+    maker = iter(items)
+    with ThreadPoolExecutor(1) as pool:
+        waiting: deque[Future[Item]] = deque()
+        try:
+            while True:
+                while len(waiting) <= AHEAD:
+                    waiting.append(pool.submit(next, maker))
+                try:
+                    item = waiting.popleft().result()
+                except StopIteration:
+                    return
+                yield item
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
 @contextmanager
 def libraries_on_one_thread() -> Iterator[None]:
     """Also a decorator."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from .analytics import RecordingMeter, SpeakerMeter, speaker_stats
 from .decoding import Block, Decoder, to_float
 from .masking import Masking, Surroundings, with_surroundings
-from .parallel import ordered
+from .parallel import ahead, ordered
 from .talk import recording_stats
 from .tracks import Gate, Spans, Track, speaker_spans, union
 from .types import (
@@ -67,7 +67,7 @@ def render(
             for speaker, voice in enumerate(voices):
                 voice.track = Track(folder, speaker, voice.gate, media, frames, request.compact)
                 unfinished.callback(voice.track.abandon)
-        blocks = Decoder(request.source, request.limits).blocks()
+        blocks = ahead(Decoder(request.source, request.limits).blocks())
 
         def split(item: tuple[int, Surroundings]) -> tuple[Block, list[Block]]:
             second, surroundings = item

@@ -14,6 +14,7 @@ from .downmix import decode_mono
 from .formats import rttm, write_confidence
 from .identification import identify
 from .masking import Masking
+from .memory import release_unused
 from .overlaps import Overlaps
 from .progress import OverallProgress, two_passes
 from .rendering import Rendering, render
@@ -113,6 +114,7 @@ def diarize(
 ) -> Diarization:
     """Who spoke when by `engine`, within the recording. `media.seconds` must be exact."""
     found = engine.diarize(pcm, bounds, scratch, progress)
+    release_unused()
     return replace(found, turns=_within(found.turns, media), exclusive=_within(found.exclusive, media))
 
 

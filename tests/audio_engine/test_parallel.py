@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_info
 
 from audio_engine import parallel
 from audio_engine.exemplars import Memory
-from audio_engine.parallel import AHEAD, ordered
+from audio_engine.parallel import AHEAD, ahead, ordered
 
 
 @pytest.fixture(params=[1, 2, 5])
@@ -106,3 +106,46 @@ def test_threads_that_want_the_same_thing_wait_for_one_of_them() -> None:
     for thread in threads:
         thread.join()
     assert made == [6]
+
+
+def test_items_made_ahead_are_the_items_and_no_more_of_them_than_announced(processors: int) -> None:
+    made: list[int] = []
+
+    def items() -> Iterator[int]:
+        for item in range(100):
+            made.append(item)
+            yield item
+
+    found = []
+    for item in ahead(items()):
+        assert len(made) <= item + AHEAD + 2
+        found.append(item)
+    assert found == list(range(100))
+
+
+def test_an_error_in_making_an_item_comes_at_its_place(processors: int) -> None:
+    def items() -> Iterator[int]:
+        yield 0
+        raise ValueError("one")
+
+    found = []
+    with pytest.raises(ValueError, match="one"):
+        for item in ahead(items()):
+            found.append(item)
+    assert found == [0]
+
+
+def test_nothing_is_made_ahead_any_more_once_nobody_asks(processors: int) -> None:
+    closed = threading.Event()
+
+    def items() -> Iterator[int]:
+        try:
+            yield from range(100)
+        finally:
+            closed.set()
+
+    made = ahead(items())
+    assert next(made) == 0
+    made.close()
+    del made
+    assert closed.wait(10)

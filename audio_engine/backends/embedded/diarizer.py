@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import EngineError
+from ...memory import release_unused
 from ...parallel import libraries_on_one_thread
 from ...types import Diarization, Progress, SpeakerBounds, Stage, Turn
 from ..base import Diarizer, Samples
@@ -136,8 +137,11 @@ class EmbeddedDiarizer(Diarizer):
         networks = self._loaded()
         gain = gain_curve(frame_levels(pcm))
         heard = self._activity(pcm, gain, self._part(progress, "activity"))
+        release_unused()
         report = self._part(progress, "embedding")
-        return heard, embed(pcm, gain, heard.mask(), heard.overlap, networks.encoder, scratch, report)
+        windows = embed(pcm, gain, heard.mask(), heard.overlap, networks.encoder, scratch, report)
+        release_unused()
+        return heard, windows
 
     def _activity(self, pcm: Samples, gain: GainCurve, report: Callable[[float], None]) -> Activity:
         heard = _listen(pcm, gain, self._loaded(), report)
@@ -204,9 +208,9 @@ def _speakers(
 
 def _diarization(first: Labels, second: Labels, bounds: SpeakerBounds, models: tuple[str, ...]) -> Diarization:
     labels = range(int(first.max()) + 1)
-    active = [drop_runs((first == label) | (second == label), False, BRIDGED_PAUSE) for label in labels]
-    turns = _turns([drop_runs(mask, True, MINIMUM_TURN) for mask in active])
-    alone = _turns([drop_runs(first == label, True, MINIMUM_TURN) for label in labels])
+    active = (drop_runs((first == label) | (second == label), False, BRIDGED_PAUSE) for label in labels)
+    turns = _turns(drop_runs(mask, True, MINIMUM_TURN) for mask in active)
+    alone = _turns(drop_runs(first == label, True, MINIMUM_TURN) for label in labels)
     order = {label: rank for rank, label in enumerate(dict.fromkeys(turn.speaker for turn in turns))}
     return Diarization(
         tuple(replace(turn, speaker=order[turn.speaker]) for turn in turns),
@@ -217,7 +221,7 @@ def _diarization(first: Labels, second: Labels, bounds: SpeakerBounds, models: t
     )
 
 
-def _turns(active: list[Mask]) -> list[Turn]:
+def _turns(active: Iterable[Mask]) -> list[Turn]:
     """The runs of each label's mask, by start."""
     found = [Turn(a / FRAME_RATE, b / FRAME_RATE, label) for label, mask in enumerate(active) for a, b in runs(mask)]
     return sorted(found, key=lambda turn: (turn.start, turn.end, turn.speaker))

@@ -19,6 +19,7 @@ from .packages import PackagedFile
 
 GRID = 40  # mel frames of 10 ms between window centres
 HEARD = 0.2  # part of a grid step in which someone speaks
+TAKEN_AT_ONCE = 256  # vectors from all over a file: with each come 64 KiB around it
 
 EncoderName = Literal["campplus", "ge2e"]
 Centres = npt.NDArray[np.int64]
@@ -58,8 +59,10 @@ class Windows:
         return len(self.centres)
 
     def take(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        taken = np.asarray(self.vectors[rows], dtype=np.float32)
-        release_pages(self.vectors)
+        taken = np.empty((len(rows), *self.vectors.shape[1:]), dtype=np.float32)
+        for start, stop in block_ranges(len(rows), TAKEN_AT_ONCE):
+            taken[start:stop] = self.vectors[rows[start:stop]]
+            release_pages(self.vectors)
         return taken
 
 
