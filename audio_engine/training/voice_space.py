@@ -19,6 +19,7 @@ import torch
 
 from ..backends.embedded import EmbeddedDiarizer
 from ..backends.embedded.embeddings import EncoderName
+from ..backends.embedded.level import frame_levels, gain_curve
 from ..backends.embedded.voice_space import VoiceSpace, weights_path
 from ..progress import ignore_progress
 from .acoustics import Generator
@@ -84,7 +85,8 @@ def one_minute(generator: Generator, voices: list[Voice]) -> Mixture:
 
 def lesson(engine: EmbeddedDiarizer, mixture: Mixture) -> Lesson:
     with tempfile.TemporaryDirectory() as scratch:
-        _, windows = engine.hear(mixture.wave, Path(scratch), ignore_progress)
+        gain = gain_curve(frame_levels(mixture.wave))
+        _, windows = engine.hear(mixture.wave, gain, Path(scratch), ignore_progress)
         vectors = windows.take(np.arange(len(windows)))
     shares = _shares(mixture.active, windows.centres, windows.scales[0])
     most = shares.max(axis=1)

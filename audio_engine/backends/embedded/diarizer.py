@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from ...errors import EngineError
 from ...memory import release_unused
@@ -18,14 +17,14 @@ from ...types import Diarization, Progress, SpeakerBounds, Stage, Turn
 from ..base import Diarizer, Samples
 from . import packages
 from .activity import Activity, Mask, drop_runs, listen, runs
-from .blocks import block_ranges
 from .clustering import Clusters, cluster, sample_rows
-from .confidence import Evidence, Support, shipped_model, support, with_confidence
+from .confidence import Evidence, shipped_model, with_confidence
 from .embeddings import Encoder, EncoderName, Windows, embed
 from .frame_features import FRAME_RATE
+from .labelling import Labelling, label
 from .level import GainCurve, frame_levels, gain_curve
-from .overlap import overlap_mask, second_speakers
-from .resegmentation import CHANGE_PENALTY, frame_scores, viterbi
+from .overlap import overlap_mask
+from .speaker_models import cepstra
 from .voice_space import VoiceSpace, shipped_space
 from .voiceprints import voiceprints
 
@@ -36,9 +35,7 @@ if TYPE_CHECKING:
 
 MINIMUM_TURN = 10  # frames of 20 ms
 BRIDGED_PAUSE = 8
-NOBODY = -1
 LISTENING = 0.37  # of the activity stage, the rest being the segmentation
-BLOCK_FRAMES = 600 * FRAME_RATE
 SHARES: dict[EncoderName, dict[Stage, tuple[float, float]]] = {  # of the whole work
     "campplus": {
         "activity": (0.0, 0.28),
@@ -53,8 +50,6 @@ SHARES: dict[EncoderName, dict[Stage, tuple[float, float]]] = {  # of the whole 
         "resegmentation": (0.95, 1.0),
     },
 }
-
-Labels = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -117,7 +112,8 @@ class EmbeddedDiarizer(Diarizer):
     ) -> tuple[Diarization, Evidence]:
         """As `diarize`, without confidence but with what it is judged by."""
         networks = self._loaded()
-        heard, windows = self.hear(pcm, scratch, progress)
+        gain = gain_curve(frame_levels(pcm))
+        heard, windows = self.hear(pcm, gain, scratch, progress)
         speech = heard.mask()
         overlap = overlap_mask(heard.overlap, speech)
         if not len(windows):  # nothing said, or a syllable or two, too short to know a voice by
@@ -126,16 +122,16 @@ class EmbeddedDiarizer(Diarizer):
             )
         clusters = _clusters(windows, bounds, shipped_space(self.encoder))
         self._part(progress, "clustering")(1.0)
-        first, second, backing = _speakers(windows, clusters, speech, overlap, self._part(progress, "resegmentation"))
-        found = _diarization(first, second, bounds, self._models())
+        features = cepstra(pcm, gain, speech, scratch) if len(clusters) > 1 else None
+        labelling = label(windows, clusters, features, speech, overlap, self._part(progress, "resegmentation"))
+        found = _diarization(labelling, bounds, self._models())
         heard_by = packages.name_and_version(networks.encoder.packaged)
         found = replace(found, voiceprints=voiceprints(windows, found.turns, found.speakers, len(speech), heard_by))
-        return found, Evidence(heard.speech, heard.overlap, backing)
+        return found, Evidence(heard.speech, heard.overlap, labelling.support)
 
-    def hear(self, pcm: Samples, scratch: Path, progress: Progress) -> tuple[Activity, Windows]:
+    def hear(self, pcm: Samples, gain: GainCurve, scratch: Path, progress: Progress) -> tuple[Activity, Windows]:
         """Where anyone speaks, and the embeddings of the windows there."""
         networks = self._loaded()
-        gain = gain_curve(frame_levels(pcm))
         heard = self._activity(pcm, gain, self._part(progress, "activity"))
         release_unused()
         report = self._part(progress, "embedding")
@@ -187,31 +183,13 @@ def _clusters(windows: Windows, bounds: SpeakerBounds, space: VoiceSpace) -> Clu
     return cluster(windows.take(rows), windows.centres[rows], bounds, space)
 
 
-def _speakers(
-    windows: Windows, clusters: Clusters, speech: Mask, overlap: Mask, report: Callable[[float], None]
-) -> tuple[Labels, Labels, Support]:
-    """Who speaks in each 20 ms frame and who else, each of shape (frames,), NOBODY where nobody does; and how well
-    the first is supported."""
-    first = np.full(len(speech), NOBODY, dtype=np.int8)
-    second = first.copy()
-    backing = np.zeros((len(speech), 2), dtype=np.float16)
-    for start, stop in block_ranges(len(speech), BLOCK_FRAMES):
-        scores = frame_scores(windows, clusters, start, stop)
-        path = viterbi(scores, CHANGE_PENALTY)
-        backing[start:stop] = support(scores, path)
-        first[start:stop] = np.where(speech[start:stop], path, NOBODY)
-        if len(clusters) > 1:
-            second[start:stop] = np.where(overlap[start:stop], second_speakers(scores, path), NOBODY)
-        report(stop / len(speech))
-    return first, second, backing
-
-
-def _diarization(first: Labels, second: Labels, bounds: SpeakerBounds, models: tuple[str, ...]) -> Diarization:
-    labels = range(int(first.max()) + 1)
-    active = (drop_runs((first == label) | (second == label), False, BRIDGED_PAUSE) for label in labels)
+def _diarization(labelling: Labelling, bounds: SpeakerBounds, models: tuple[str, ...]) -> Diarization:
+    first, second = labelling.first, labelling.second
+    speakers = range(int(first.max()) + 1)
+    active = (drop_runs((first == speaker) | (second == speaker), False, BRIDGED_PAUSE) for speaker in speakers)
     turns = _turns(drop_runs(mask, True, MINIMUM_TURN) for mask in active)
-    alone = _turns(drop_runs(first == label, True, MINIMUM_TURN) for label in labels)
-    order = {label: rank for rank, label in enumerate(dict.fromkeys(turn.speaker for turn in turns))}
+    alone = _turns(drop_runs(first == speaker, True, MINIMUM_TURN) for speaker in speakers)
+    order = {speaker: rank for rank, speaker in enumerate(dict.fromkeys(turn.speaker for turn in turns))}
     return Diarization(
         tuple(replace(turn, speaker=order[turn.speaker]) for turn in turns),
         tuple(replace(turn, speaker=order[turn.speaker]) for turn in alone if turn.speaker in order),

@@ -9,6 +9,7 @@ import pytest
 from scipy.io import wavfile
 
 from audio_engine.backends.embedded.embeddings import Windows
+from audio_engine.backends.embedded.level import GainCurve
 from audio_engine.backends.embedded.voice_space import VoiceSpace
 from audio_engine.training.conversations import Mixture
 from audio_engine.training.voice_space import Fit, Lesson, fit, lesson, train
@@ -55,7 +56,7 @@ def test_the_same_lessons_give_the_same_file(tmp_path: Path) -> None:
 class Heard:
     """An engine that hears a window each 0.4 s."""
 
-    def hear(self, pcm: np.ndarray, scratch: Path, progress: object) -> tuple[None, Windows]:
+    def hear(self, pcm: np.ndarray, gain: GainCurve, scratch: Path, progress: object) -> tuple[None, Windows]:
         centres = np.arange(20, len(pcm) // 160, 40)
         vectors = np.broadcast_to(centres[:, None, None], (len(centres), 2, DIMENSION)).astype(np.float16)
         return None, Windows(centres, np.ones(len(centres), dtype=np.float32), vectors, SCALES)
