@@ -22,7 +22,7 @@ from pyannote.core import SlidingWindow, SlidingWindowFeature
 
 from audio_engine.backends import pyannote as backends
 from audio_engine.backends.base import Samples
-from audio_engine.backends.pyannote import pipelines
+from audio_engine.backends.pyannote import loading, pipelines
 from audio_engine.backends.pyannote.loading import configuration, load_pipeline
 from audio_engine.errors import Canceled, EngineError
 from audio_engine.models import MODELS
@@ -319,6 +319,16 @@ def test_batches_are_as_large_as_fits_into_the_memory_that_is_free(
     crowded = pipeline.run(heard, 16_000, SpeakerBounds(), None)
     assert set(tried) == {size}
     assert crowded.speaker_diarization == unhurried.speaker_diarization
+
+
+def test_a_gpu_that_fails_is_done_without(models: Path, heard: Samples, monkeypatch: pytest.MonkeyPatch, caplog):
+    usual = load_pipeline(COMMUNITY, "fast").run(heard, 16_000, SpeakerBounds(), None)
+    monkeypatch.setattr(loading, "best_device", lambda: torch.device("cuda:99"))
+    pipeline = load_pipeline(COMMUNITY, "fast")
+    assert "cuda:99 cannot be used, so the CPU is" in caplog.text
+    assert (pipeline.segmentation_batch_size, pipeline.embedding_batch_size) == loading.CPU_BATCHES
+    found = pipeline.run(heard, 16_000, SpeakerBounds(), None)
+    assert found.speaker_diarization == usual.speaker_diarization
 
 
 def test_the_networks_see_batches_of_one_shape(models: Path, heard: Samples, small_gpu):
