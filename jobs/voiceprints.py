@@ -6,7 +6,7 @@ fills it in, in the same transaction. Only voiceprints of one model can be compa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -65,10 +65,11 @@ def rename(voiceprint: Voiceprint, name: str) -> Voiceprint:
     return voiceprint
 
 
-def latest_run(voiceprint: Voiceprint) -> Job | None:
-    """Of the job that it is from; None where that is deleted."""
-    number = voiceprint.job_id
-    return Job.objects.filter(Q(pk=number) | Q(origin_id=number)).order_by("-pk").first() if number else None
+def latest_runs(kept: Iterable[Voiceprint]) -> dict[int | None, Job]:
+    """Of the jobs that they are from, by number, as far as these are not deleted."""
+    numbers = [voiceprint.job_id for voiceprint in kept if voiceprint.job_id]
+    runs = Job.objects.filter(Q(pk__in=numbers) | Q(origin_id__in=numbers)).order_by("pk").defer("result")
+    return {run.number: run for run in runs}
 
 
 def known(owner: User, voices: Sequence[str]) -> list[Voiceprint]:

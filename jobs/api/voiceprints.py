@@ -41,7 +41,7 @@ class Voiceprints(OwnView):
             found = found.filter(pk__lt=before(wanted["cursor"]))
         page = list(found[: limit + 1])
         following = cursor(page[limit - 1].pk) if len(page) > limit else None
-        return Response({"items": [render(voiceprint) for voiceprint in page[:limit]], "next_cursor": following})
+        return Response({"items": rendered(page[:limit]), "next_cursor": following})
 
     @schema.CREATE
     def post(self, request: Request) -> Response:
@@ -70,7 +70,7 @@ class VoiceprintDetail(OwnView):
     @schema.DELETE
     def delete(self, request: Request, voiceprint: UUID) -> Response:
         found = voiceprints.find(request.user, voiceprint)
-        job = voiceprints.latest_run(found)
+        job = voiceprints.latest_runs([found]).get(found.job_id)
         if job and job.task == "voiceprint":  # which has the same in its result
             lifecycle.delete(job, actor=request.user)
         found.delete()
@@ -93,7 +93,16 @@ def _take(request: Request, name: str, number: int, speaker: str) -> Response:
 
 
 def render(voiceprint: Voiceprint) -> dict[str, Any]:
-    run = None if voiceprint.text else voiceprints.latest_run(voiceprint)
+    return rendered([voiceprint])[0]
+
+
+def rendered(kept: list[Voiceprint]) -> list[dict[str, Any]]:
+    """Those that are not learned yet say how the job goes that is to learn them."""
+    runs = voiceprints.latest_runs(voiceprint for voiceprint in kept if not voiceprint.text)
+    return [_body(voiceprint, runs.get(voiceprint.job_id)) for voiceprint in kept]
+
+
+def _body(voiceprint: Voiceprint, run: Job | None) -> dict[str, Any]:
     return {
         "id": str(voiceprint.uuid),
         "name": voiceprint.name,
