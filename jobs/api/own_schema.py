@@ -41,6 +41,7 @@ EXAMPLES = {
     402: "INSUFFICIENT_CREDITS",
     404: "JOB_NOT_FOUND",
     409: "JOB_HAS_NO_RESULT",
+    414: "ADDRESS_TOO_LONG",
     412: "TUS_VERSION",
     413: "FILE_TOO_LARGE",
     422: "INVALID_OPTION",
@@ -152,7 +153,7 @@ ARCHIVE = extend_schema(
     summary="All files of several jobs in one ZIP, a folder for each",
     tags=["Jobs"],
     parameters=[ArchiveQuery],
-    responses=answers(OpenApiTypes.BINARY, 404, 409, 422, content_type="application/zip"),
+    responses=answers(OpenApiTypes.BINARY, 404, 409, 414, 422, content_type="application/zip"),
 )
 UPLOAD = extend_schema(
     operation_id="upload_media",

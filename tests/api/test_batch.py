@@ -357,3 +357,9 @@ def test_answers_are_as_described(api, nobody, finished, media, recording):
     conforms(document, "/api/v1/jobs", "get", api.send("get", "jobs?limit=0"))
     conforms(document, "/api/v1/jobs/archive", "get", api.send("get", "jobs/archive?ids=99999"))
     conforms(document, "/api/v1/media/{media}", "delete", api.send("delete", f"media/{uuid4()}"))
+
+
+def test_an_archive_of_too_long_an_address_is_refused_as_described(api):
+    answer = api.get("/api/v1/jobs/archive", {"ids": "é" * 2000})
+    assert (answer.status_code, problem(answer)["code"]) == (414, "ADDRESS_TOO_LONG")
+    conforms(api.get("/api/v1/schema").json(), "/api/v1/jobs/archive", "get", answer)

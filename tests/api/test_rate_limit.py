@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from accounts import throttling
@@ -87,3 +88,23 @@ def test_of_parallel_requests_exactly_the_limit_passes(alice, key_of, settings):
 def test_parallel_requests_are_counted_without_gaps():
     usages = race([partial(throttling.count, "somebody:somewhere")] * 40)
     assert sorted(usage.count for usage in usages) == list(range(1, 41))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_counting_waits_for_no_disk_and_everything_else_does():
+    if connection.vendor != "sqlite":
+        pytest.skip("SQLite's setting")
+    connection.ensure_connection()
+    seen = []
+
+    def synchronous() -> int:
+        return connection.connection.execute("PRAGMA synchronous").fetchone()[0]
+
+    def spy(execute, sql, params, many, context):
+        if "accounts_requestcount" in sql:
+            seen.append(synchronous())
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(spy):
+        throttling.count("a bucket")
+    assert (seen, synchronous()) == ([1], 2)
