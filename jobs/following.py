@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -44,7 +45,8 @@ class Attribution:
     """Whose words are whose, where turns changed."""
 
     def __init__(self, changed: Iterable[Turn], turns: Sequence[Turn]) -> None:
-        self._changed = [(turn.start, turn.end) for turn in changed]
+        self._changed = _union(changed)
+        self._ends = [end for _, end in self._changed]
         self._speakers = Speakers(exclusive(turns))
 
     def of(self, sentence: Sentence) -> tuple[Sentence, ...]:
@@ -66,7 +68,19 @@ class Attribution:
         return replace(word, speaker=speaker)
 
     def _touches(self, start: float, end: float) -> bool:
-        return any(first < end and start < last for first, last in self._changed)
+        after = bisect_right(self._ends, start)
+        return after < len(self._changed) and self._changed[after][0] < end
+
+
+def _union(turns: Iterable[Turn]) -> list[tuple[float, float]]:
+    """The stretches in which at least one of them runs, in order."""
+    spans: list[tuple[float, float]] = []
+    for start, end in sorted((turn.start, turn.end) for turn in turns):
+        if spans and start <= spans[-1][1]:
+            spans[-1] = spans[-1][0], max(spans[-1][1], end)
+        else:
+            spans.append((start, end))
+    return spans
 
 
 def _nothing() -> None:

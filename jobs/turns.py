@@ -70,7 +70,9 @@ def current(job: Job, version: int | None = None) -> tuple[Turn, ...]:
 
 def speakers(job: Job) -> list[int]:
     """The numbers of those who speak, none where the job does not tell. One whose turns all went has none."""
-    return [stats["speaker"] for stats in (result(job) or {}).get("speakers", ())]
+    if latest(job) != FIRST:
+        return sorted({turn.speaker for turn in current(job)})
+    return [stats["speaker"] for stats in (job.result or {}).get("speakers", ())]
 
 
 def result(job: Job) -> dict[str, Any] | None:
