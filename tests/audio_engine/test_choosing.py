@@ -166,7 +166,7 @@ def test_what_a_named_engine_lacks_is_told_with_how_to_get_it(models: Path):
         ("embedded", "embedded.packages", "pip install torch"),
         ("htdemucs", "demucs.splitter", "pip install demucs"),
         ("htdemucs-vocals", "demucs.splitter", "pip install demucs"),
-        ("rnnoise", "rnnoise.library", "pip install --no-deps pyrnnoise"),
+        ("rnnoise", "rnnoise.library", "pip install --no-deps pyrnnoise==0.4.5"),
     ],
 )
 def test_a_package_that_is_not_installed_is_told_with_the_command(

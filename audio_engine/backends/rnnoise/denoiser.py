@@ -25,7 +25,7 @@ HIGHEST = 20_000.0  # Hz; what lies above it leaves out
 PASSED = 0.45  # of a sample rate, what resampling leaves as it is
 # The least part of an amplitude that is taken for speech. Among other voices RNNoise may lose the one that is meant.
 FLOOR, DEEPEST = 0.1, 0.01
-HOW = f"pip install --no-deps {PACKAGE}"
+HOW = f"pip install --no-deps {PACKAGE}==0.4.5"  # of another one it is not known how late it is
 
 
 class RnnoiseDenoiser(Denoiser):
