@@ -19,7 +19,6 @@ from safetensors.numpy import load_file
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import exp1
 
-from .backends.base import Samples
 from .exemplars import (
     GRID,
     PIECE,
@@ -34,6 +33,7 @@ from .exemplars import (
     shares,
     spread,
 )
+from .memory import Samples
 from .parallel import MOST_WORKERS
 from .tracks import subtract, union
 from .types import Turn

@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
-from .backends.base import Samples
 from .background import BackgroundMask
 from .masking import Mask
+from .memory import Samples
 from .types import Turn
 
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import cast
 
 from . import lingual, registry
-from .backends.base import Diarizer, Samples, Transcriber
+from .backends.base import Diarizer, Transcriber
 from .background import BackgroundMask
 from .decoding import Block, Decoder, silence, to_float
 from .downmix import decode_mono
 from .masking import Masking, Surroundings, with_surroundings
+from .memory import Samples
 from .music_mask import MusicMask
 from .parallel import ordered
 from .progress import two_passes

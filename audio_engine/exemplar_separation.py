@@ -12,7 +12,6 @@ from itertools import combinations
 
 import numpy as np
 
-from .backends.base import Samples
 from .exemplars import (
     GRID,
     PIECE,
@@ -27,6 +26,7 @@ from .exemplars import (
     shares,
     spread,
 )
+from .memory import Samples
 from .overlaps import REACH, Overlap, Overlaps
 from .parallel import MOST_WORKERS, ordered
 from .separation import Separator, si_sdr, with_floor

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import uniform_filter1d
 
-from .backends.base import Samples, release_pages
+from .memory import Samples, release_pages
 from .spectra import Grid, Signal
 
 RATE = 16_000  # Hz, of the signal that diarization heard

@@ -1,9 +1,22 @@
-"""Handing memory back to the system between the steps of a recording."""
+"""Recordings in memory: arrays that may be mapped from files, and handing back what is not needed of them any more."""
 
 from __future__ import annotations
 
 import ctypes
+import mmap
 import sys
+
+import numpy as np
+import numpy.typing as npt
+
+Samples = npt.NDArray[np.float32]
+
+
+def release_pages(array: npt.NDArray[np.generic]) -> None:
+    """Hand the pages of a memory-mapped file back: touched pages count as this process's memory until then."""
+    mapping = getattr(array, "_mmap", None)
+    if isinstance(mapping, mmap.mmap):
+        mapping.madvise(mmap.MADV_DONTNEED)
 
 
 def release_unused() -> None:

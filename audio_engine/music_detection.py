@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.ndimage import median_filter
 
-from .backends.base import Samples
 from .exemplars import GRID, PIECE, magnitudes_of
+from .memory import Samples
 from .music_mask import MusicMask
 from .parallel import ordered
 

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.ndimage import maximum_filter1d, median_filter
 
-from .backends.base import Samples
 from .exemplars import GRID, PIECE, RATE, Frames, Matrix, Memory, magnitudes_of, pieces, to_bands
 from .masking import Mask
+from .memory import Samples
 from .parallel import MOST_WORKERS
 from .tracks import union
 from .types import Turn

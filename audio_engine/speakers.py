@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import cast
 
 from . import given_turns, registry
-from .backends.base import Cleaner, Diarizer, Samples, SpeechSeparator
+from .backends.base import Cleaner, Diarizer, SpeechSeparator
 from .cleaning import Cleaning
 from .decoding import Decoder
 from .downmix import decode_mono
 from .formats import rttm, write_confidence
 from .identification import identify
 from .masking import Masking
-from .memory import release_unused
+from .memory import Samples, release_unused
 from .overlaps import Overlaps
 from .progress import OverallProgress, two_passes
 from .rendering import Rendering, render

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import cast
 
 from . import registry, speakers
-from .backends.base import Diarizer, Samples, Transcriber
+from .backends.base import Diarizer, Transcriber
 from .downmix import decode_mono
 from .formats import speaker_label
 from .masking import Masking
+from .memory import Samples
 from .progress import DECODING, DIARIZING, OverallProgress
 from .rendering import render
 from .transcription.attribution import attribute, attribute_lines

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .backends.base import Samples, release_pages
 from .downmix import RATE
+from .memory import Samples, release_pages
 from .pitch import HOP, pitch
 from .tracks import Spans, speaker_spans
 from .types import Diarization

@@ -23,9 +23,9 @@ import soundfile
 import torch
 from pyannote.audio import Pipeline
 
-from audio_engine.backends.base import Samples
 from audio_engine.backends.pyannote.diarizer import Mode
 from audio_engine.backends.pyannote.loading import load_pipeline
+from audio_engine.memory import Samples
 from audio_engine.models import MODELS, MODELS_DIR_VARIABLE, locate
 from audio_engine.types import SpeakerBounds
 from tests.audio_engine.pyannote import random_models

@@ -22,13 +22,13 @@ import numpy.typing as npt
 import torch
 from scipy.stats import rankdata
 
-from audio_engine.backends.base import Samples
 from audio_engine.backends.embedded import EmbeddedDiarizer
 from audio_engine.backends.embedded.confidence import frames_of
 from audio_engine.decoding import Decoder
 from audio_engine.downmix import write_mono
 from audio_engine.formats import parse_rttm
 from audio_engine.media import probe
+from audio_engine.memory import Samples
 from audio_engine.progress import ignore_progress
 from audio_engine.training.confidence import Truth, right_frames
 from audio_engine.types import CONFIDENCE_SECONDS, MediaLimits, SpeakerBounds, Turn

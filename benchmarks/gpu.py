@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from audio_engine.backends.base import Samples
+from audio_engine.memory import Samples
 
 from . import community_1, music
 

@@ -22,9 +22,9 @@ import soundfile
 import soxr
 
 from audio_engine import registry
-from audio_engine.backends.base import Samples
 from audio_engine.formats import parse_rttm
 from audio_engine.identification import confidence, identify
+from audio_engine.memory import Samples
 from audio_engine.progress import ignore_progress
 from audio_engine.types import Diarization, SpeakerBounds, Turn
 from audio_engine.voices import Voiceprint

@@ -18,8 +18,8 @@ import torch
 from pyannote.core import Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate
 
-from audio_engine.backends.base import Samples
 from audio_engine.backends.pyannote.loading import PIPELINES
+from audio_engine.memory import Samples
 
 from .community_1 import Run, models, ours, run
 from .precision import annotation

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import EngineError
+from ..memory import Samples
 from ..transcription.transcript import Heard, Span
 from ..types import SPEAKER_TASKS, Diarization, MediaInfo, Progress, Quality, SpeakerBounds, Work
 from ..voices import Voiceprint
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ..separation import Separator
     from ..suppression import Suppressor
 
-Samples = npt.NDArray[np.float32]
 VOICEPRINT_DECIMALS = 6  # as fine as float32, and short in JSON
 
 
@@ -180,10 +179,3 @@ class Splitter(Backend, Protocol):
         all of it, each source as shape (frames, 2 * pairs) of the mix's pairs. Memory does not grow with the recording.
         Raises EngineError.
         """
-
-
-def release_pages(array: npt.NDArray[np.generic]) -> None:
-    """Hand the pages of a memory-mapped file back: touched pages count as this process's memory until then."""
-    mapping = getattr(array, "_mmap", None)
-    if isinstance(mapping, mmap.mmap):
-        mapping.madvise(mmap.MADV_DONTNEED)

@@ -10,11 +10,12 @@ import soxr
 
 from ..downmix import RATE
 from ..masking import Masking, Surroundings, with_surroundings
+from ..memory import Samples
 from ..mixing import Mix, Signal
 from ..music_mask import AccompanimentMask
 from ..parallel import ordered
 from ..types import MediaInfo
-from .base import Samples, Splitter
+from .base import Splitter
 
 
 class BasicSplitter(Splitter):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..exemplar_separation import ExemplarSeparator
+from ..memory import Samples
 from ..overlaps import Overlaps
 from ..types import Progress
-from .base import Samples, SpeechSeparator
+from .base import SpeechSeparator
 
 
 class ExemplarSeparation(SpeechSeparator):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ..cleaning import PauseCleaning
 from ..decoding import Decoder
+from ..memory import Samples
 from ..types import MediaInfo, Progress
-from .base import Cleaner, Samples
+from .base import Cleaner
 
 
 class PauseCleaner(Cleaner):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..backends.base import Samples
+from ..memory import Samples
 from ..types import Turn
 from .transcript import Span
 

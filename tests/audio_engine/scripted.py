@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from audio_engine.backends.base import Diarizer, Samples, Transcriber
+from audio_engine.backends.base import Diarizer, Transcriber
 from audio_engine.errors import EngineError
+from audio_engine.memory import Samples
 from audio_engine.transcription.transcript import Heard, Span, Word
 from audio_engine.types import Diarization, Progress, SpeakerBounds, Turn
 from audio_engine.voices import Voiceprint

@@ -19,11 +19,12 @@ from ...decoding import Decoder
 from ...exemplars import GRID, PIECE, RATE, Matrix, pieces
 from ...hardware import accelerator
 from ...masking import Mask, Masking, with_surroundings
+from ...memory import Samples, release_pages
 from ...mixing import Channels, Mix, Signal, write_mix
 from ...music_detection import pieces_with_music
 from ...tracks import Spans, union
 from ...types import MediaInfo, Progress, Turn
-from ..base import Cleaner, Samples, release_pages
+from ..base import Cleaner
 from .splitter import DemucsSplitter
 
 SPAN = PIECE * GRID.hop  # samples of a piece

@@ -11,8 +11,8 @@ from itertools import islice
 import numpy as np
 import torch
 
+from ...memory import Samples
 from ...mixing import Mix
-from ..base import Samples
 from ..devices import Outputs
 from .networks import Networks
 

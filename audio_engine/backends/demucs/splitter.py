@@ -8,10 +8,11 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ...errors import EngineError
+from ...memory import Samples
 from ...models import MODELS, locate
 from ...models.needs import not_here
 from ...models.offline import go_offline
-from ..base import Samples, Splitter
+from ..base import Splitter
 
 if TYPE_CHECKING:
     from ...mixing import Mix

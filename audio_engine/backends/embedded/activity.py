@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from ..base import Samples
+from ...memory import Samples
 from .frame_features import FRAME_RATE
 from .level import GainCurve
 

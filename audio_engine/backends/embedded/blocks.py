@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..base import Samples, release_pages
+from ...memory import Samples, release_pages
 
 SAMPLE_RATE = 16_000
 BLOCK_SECONDS = 120

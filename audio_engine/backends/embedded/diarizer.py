@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import EngineError
-from ...memory import release_unused
+from ...memory import Samples, release_unused
 from ...parallel import libraries_on_one_thread
 from ...types import Diarization, Progress, SpeakerBounds, Stage, Turn
-from ..base import Diarizer, Samples
+from ..base import Diarizer
 from . import packages
 from .activity import Activity, Mask, drop_runs, listen, runs
 from .clustering import Clusters, cluster, sample_rows

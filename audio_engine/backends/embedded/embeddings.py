@@ -10,8 +10,8 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ...memory import Samples, release_pages
 from ...parallel import ordered
-from ..base import Samples, release_pages
 from .activity import Mask, Posteriors
 from .blocks import block_ranges
 from .level import GainCurve

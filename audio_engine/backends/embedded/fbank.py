@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from ..base import Samples
+from ...memory import Samples
 from .blocks import SAMPLE_RATE, read_samples
 from .level import GainCurve
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ...memory import Samples
 from ...parallel import ordered
-from ..base import Samples
 from .blocks import block_ranges, read_samples
 from .level import GainCurve
 from .mel import HOP, MELS, log_mel

@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ..base import Samples
+from ...memory import Samples
 from .frame_features import FEATURES, LOGIT, Features, feature_blocks, frame_count
 from .level import GainCurve
 from .networks import SileroVad

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..base import Samples
+from ...memory import Samples
 from . import packages
 from .activity import Mask
 from .embeddings import Centres, Listener

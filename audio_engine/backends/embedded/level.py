@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..base import Samples
+from ...memory import Samples
 from .blocks import BLOCK_SECONDS, SAMPLE_RATE, block_ranges, read_samples
 
 FRAME = 160  # samples: 10 ms

@@ -18,8 +18,8 @@ from asteroid_filterbanks import ParamSincFB
 from torch import Tensor, nn
 from torch.nn.functional import conv1d, instance_norm, leaky_relu, max_pool1d
 
+from ...memory import Samples
 from ...parallel import ordered
-from ..base import Samples
 from .activity import Activity, Posteriors
 from .blocks import SAMPLE_RATE, block_ranges, read_samples
 from .frame_features import FRAME, frame_count

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ...memory import Samples, release_pages
 from ...parallel import ordered
-from ..base import Samples, release_pages
 from .activity import Mask
 from .blocks import block_ranges
 from .fbank import MELS, log_mels

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ...errors import EngineError
 from ...exemplar_separation import ExemplarSeparator
 from ...hardware import accelerator
+from ...memory import Samples
 from ...models import MODELS, locate
 from ...models.catalogue import needed_by
 from ...models.needs import lacking
@@ -21,7 +22,7 @@ from ...models.store import absent
 from ...overlaps import Overlap, Overlaps
 from ...spectra import Signal
 from ...types import Progress
-from ..base import Samples, SpeechSeparator
+from ..base import SpeechSeparator
 from ..embedded import packages
 from .estimates import EstimatedSeparator, Estimates
 from .windows import Window, heard, window_starts, windows_over

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from ...exemplars import GRID, Matrix
+from ...memory import Samples, release_pages
 from ...overlaps import Overlap
 from ...separation import Separator, with_floor
 from ...spectra import Signal
-from ..base import Samples, release_pages
 from .windows import Window, extent
 
 POWER = 2.0  # of the magnitudes whose ratio is a mask

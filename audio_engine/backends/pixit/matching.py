@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...exemplars import RATE, Activity
+from ...memory import Samples
 from ...overlaps import Overlaps
 from ...spectra import Signal
-from ..base import Samples
 from ..embedded.ge2e import SCALES, encode
 from ..embedded.level import frame_levels, gain_curve
 from ..embedded.mel import HOP, mel_power

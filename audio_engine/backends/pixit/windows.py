@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...exemplars import GRID, RATE
+from ...memory import Samples, release_pages
 from ...overlaps import Overlap
 from ...spectra import Signal
-from ..base import Samples, release_pages
 
 MARGIN = RATE // 4  # samples at a window's ends that are not used where others can be
 LEAST_WEIGHT = 1e-3  # of a sample at a window's end, which may be the only one that there is

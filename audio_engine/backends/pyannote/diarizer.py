@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ...errors import EngineError
 from ...hardware import accelerator
+from ...memory import Samples
 from ...models import MODELS, locate
 from ...models.catalogue import needed_by
 from ...models.checking import digest
@@ -18,7 +19,7 @@ from ...models.needs import lacking
 from ...models.offline import go_offline
 from ...models.store import absent
 from ...types import Diarization, Progress, SpeakerBounds, Stage
-from ..base import Diarizer, Samples
+from ..base import Diarizer
 
 if TYPE_CHECKING:
     from .pipelines import ExactSpeakerDiarization

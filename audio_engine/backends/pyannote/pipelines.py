@@ -17,8 +17,8 @@ from pyannote.audio.pipelines.speaker_diarization import DiarizeOutput
 from pyannote.audio.pipelines.speaker_verification import PyannoteAudioPretrainedSpeakerEmbedding
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
+from ...memory import Samples, release_pages
 from ...types import SpeakerBounds
-from ..base import Samples, release_pages
 from ..devices import Appetite, Outputs, WithinMemory
 from ..precision import fast_bf16
 from .batching import Windows, batches

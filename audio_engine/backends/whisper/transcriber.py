@@ -10,13 +10,14 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ...errors import EngineError
+from ...memory import Samples
 from ...models import MODELS, locate
 from ...models.needs import not_here
 from ...models.offline import go_offline
 from ...transcription.transcript import Heard, Span, Word
 from ...transcription.windows import RATE
 from ...types import Progress
-from ..base import Samples, Transcriber
+from ..base import Transcriber
 
 if TYPE_CHECKING:
     from faster_whisper import BatchedInferencePipeline

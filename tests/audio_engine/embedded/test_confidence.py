@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from audio_engine.backends.base import Samples
 from audio_engine.backends.embedded import EmbeddedDiarizer, confidence
 from audio_engine.backends.embedded.confidence import (
     FEATURES,
@@ -24,6 +23,7 @@ from audio_engine.backends.embedded.confidence import (
 )
 from audio_engine.backends.embedded.embeddings import EncoderName
 from audio_engine.formats import parse_rttm, result_from_json
+from audio_engine.memory import Samples
 from audio_engine.pipeline import run
 from audio_engine.progress import ignore_progress
 from audio_engine.types import Diarization, SpeakerBounds, SpeakerRequest, Turn

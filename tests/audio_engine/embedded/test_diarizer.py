@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audio_engine.backends.base import Samples
 from audio_engine.backends.embedded import EmbeddedDiarizer, diarizer
 from audio_engine.backends.embedded.activity import Activity
 from audio_engine.formats import parse_rttm
+from audio_engine.memory import Samples
 from audio_engine.types import Diarization, SpeakerBounds, Stage, Turn
 
 RATE = 16_000

@@ -14,7 +14,6 @@ import soundfile
 import torch
 
 from audio_engine import registry
-from audio_engine.backends.base import Samples, release_pages
 from audio_engine.backends.pixit import PixitSeparator, matching
 from audio_engine.backends.pixit.estimates import EstimatedSeparator
 from audio_engine.backends.pixit.matching import assign, scaled
@@ -24,6 +23,7 @@ from audio_engine.exemplars import GRID
 from audio_engine.formats import result_from_json
 from audio_engine.masking import Masking
 from audio_engine.media import probe
+from audio_engine.memory import Samples, release_pages
 from audio_engine.overlaps import Overlap, Overlaps
 from audio_engine.pipeline import run
 from audio_engine.progress import ignore_progress

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from audio_engine.backends.base import Diarizer, Samples
+from audio_engine.backends.base import Diarizer
+from audio_engine.memory import Samples
 from audio_engine.progress import ignore_progress
 from audio_engine.types import Diarization, Progress, SpeakerBounds
 

@@ -19,7 +19,7 @@ from pyannote.audio.models.embedding.wespeaker import BaseWeSpeakerResNet, WeSpe
 from pyannote.audio.models.embedding.wespeaker.resnet import BasicBlock, ResNet
 from pyannote.audio.models.segmentation import PyanNet
 
-from audio_engine.backends.base import Samples
+from audio_engine.memory import Samples
 
 RATE = 16_000
 

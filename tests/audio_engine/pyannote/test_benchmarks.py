@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import torch
 
-from audio_engine.backends.base import Samples
+from audio_engine.memory import Samples
 from benchmarks import gpu, pyannote_gate, pyannote_modes
 from tests.audio_engine.pyannote import random_models
 

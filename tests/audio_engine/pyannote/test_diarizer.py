@@ -21,10 +21,10 @@ from pyannote.audio.telemetry import metrics
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
 from audio_engine.backends import pyannote as backends
-from audio_engine.backends.base import Samples
 from audio_engine.backends.pyannote import loading, pipelines
 from audio_engine.backends.pyannote.loading import configuration, load_pipeline
 from audio_engine.errors import Canceled, EngineError
+from audio_engine.memory import Samples
 from audio_engine.models import MODELS
 from audio_engine.progress import ignore_progress
 from audio_engine.types import Diarization, SpeakerBounds, Stage, Turn

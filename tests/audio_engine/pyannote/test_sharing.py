@@ -13,12 +13,12 @@ import torch
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
 from audio_engine.backends import pyannote as backends
-from audio_engine.backends.base import Samples
 from audio_engine.backends.pyannote import pipelines, sharing
 from audio_engine.backends.pyannote.batching import Windows
 from audio_engine.backends.pyannote.blocks import Blocks
 from audio_engine.backends.pyannote.diarizer import Mode
 from audio_engine.backends.pyannote.loading import load_pipeline
+from audio_engine.memory import Samples
 from audio_engine.models import MODELS
 from audio_engine.types import Diarization
 

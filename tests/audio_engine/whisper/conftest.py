@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from audio_engine.backends.base import Samples
+from audio_engine.memory import Samples
 
 NAME = "whisper-large-v3-turbo"
 

@@ -16,10 +16,10 @@ from faster_whisper.transcribe import Segment
 
 from audio_engine.__main__ import main
 from audio_engine.backends import whisper as backends
-from audio_engine.backends.base import Samples
 from audio_engine.backends.whisper import loading, transcriber
 from audio_engine.backends.whisper.transcriber import WhisperTranscriber
 from audio_engine.errors import Canceled, EngineError
+from audio_engine.memory import Samples
 from audio_engine.progress import ignore_progress
 from audio_engine.transcription.languages import LANGUAGES, language_code
 from audio_engine.types import Stage

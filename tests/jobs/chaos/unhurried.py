@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from audio_engine.backends.base import Diarizer, Samples
+from audio_engine.backends.base import Diarizer
+from audio_engine.memory import Samples
 from audio_engine.types import Diarization, Progress, SpeakerBounds, Turn
 
 STEPS = 10
