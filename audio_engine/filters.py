@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 import av
 import numpy as np
@@ -58,34 +59,43 @@ def in_seconds(pieces: Iterable[Signal], rate: int) -> Iterator[Signal]:
 
 
 def _pulled(blocks: Iterable[Signal], filters: Sequence[Filter], media: MediaInfo) -> Iterator[Signal]:
-    layout = av.AudioLayout(media.layout) if media.layout else av.AudioLayout(f"{media.channels}c")
-    graph = av.filter.Graph()
-    source = graph.add_abuffer(format="flt", sample_rate=media.sample_rate, layout=layout.name)
-    nodes = [
-        source,
-        *(graph.add(*each) for each in (*filters, ("aformat", "sample_fmts=flt"))),
-        graph.add("abuffersink"),
-    ]
-    for node, following in pairwise(nodes):
-        node.link_to(following)
-    graph.configure()
-    position = 0
+    chain = Chain(filters, media.sample_rate, media.channels, media.layout)
     for block in blocks:
-        packed = np.ascontiguousarray(block, np.float32).reshape(1, -1)
-        frame = AudioFrame.from_ndarray(packed, format="flt", layout=layout.name)
-        frame.sample_rate, frame.pts = media.sample_rate, position
-        position += len(block)
-        source.push(frame)
-        yield from _waiting(nodes[-1], media.channels)
-    source.push(None)
-    yield from _waiting(nodes[-1], media.channels)
+        yield from chain.push(block)
+    yield from chain.push(None)
 
 
-def _waiting(sink: av.filter.context.FilterContext, channels: int) -> Iterator[Signal]:
-    while True:
-        try:
-            frame = sink.pull()
-        except (av.BlockingIOError, av.EOFError):
-            return
-        assert isinstance(frame, AudioFrame)
-        yield np.asarray(frame.to_ndarray(), np.float32).reshape(-1, channels)
+class Chain:
+    """Filters one after the other, which remember what has passed. `double` has them compute in float64."""
+
+    def __init__(
+        self, filters: Sequence[Filter], rate: int, channels: int, layout: str = "", *, double: bool = False
+    ) -> None:
+        self._rate, self._channels, self._format = rate, channels, "dbl" if double else "flt"
+        self._layout = av.AudioLayout(layout or f"{channels}c").name
+        self._graph = av.filter.Graph()
+        self._source = self._graph.add_abuffer(format=self._format, sample_rate=rate, layout=self._layout)
+        self._sink = self._graph.add("abuffersink")
+        inner = (self._graph.add(*each) for each in (*filters, ("aformat", f"sample_fmts={self._format}")))
+        for node, following in pairwise((self._source, *inner, self._sink)):
+            node.link_to(following)
+        self._graph.configure()
+        self._position = 0
+
+    def push(self, block: Signal | None) -> Iterator[npt.NDArray[Any]]:
+        """What comes out when `block`, shape (samples, channels), has gone in, or with None when nothing more comes."""
+        self._source.push(None if block is None else self._frame(block))
+        while True:
+            try:
+                frame = self._sink.pull()
+            except (av.BlockingIOError, av.EOFError):
+                return
+            assert isinstance(frame, AudioFrame)
+            yield frame.to_ndarray().reshape(-1, self._channels)
+
+    def _frame(self, block: Signal) -> AudioFrame:
+        packed: npt.NDArray[Any] = np.asarray(block, np.float64 if self._format == "dbl" else np.float32, order="C")
+        frame = AudioFrame.from_ndarray(packed.reshape(1, -1), format=self._format, layout=self._layout)
+        frame.sample_rate, frame.pts = self._rate, self._position
+        self._position += len(block)
+        return frame

@@ -12,7 +12,8 @@ from itertools import pairwise
 import av
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import sosfilt
+
+from .filters import Chain, Filter
 
 HOPS_A_SECOND = 10
 HOPS_A_BLOCK = 4  # 400 ms with 75 % overlap
@@ -23,17 +24,21 @@ SURROUND = ("SL", "SR", "BL", "BR")
 UNHEARD = ("LFE", "LFE2")
 
 
-def k_weighting(rate: int) -> npt.NDArray[np.float64]:
-    """Second-order sections of the K filter at `rate` Hz: shape (2, 6)."""
+def k_weighting(rate: int) -> tuple[Filter, Filter]:
+    """The K filter at `rate` Hz: a shelf and a high-pass."""
     k, q, gain = np.tan(np.pi * 1681.974450955533 / rate), 0.7071752369554196, 10 ** (3.999843853973347 / 20)
-    band = gain**0.4996667741545416
-    a0 = 1 + k / q + k * k
-    shelf = [(gain + band * k / q + k * k) / a0, 2 * (k * k - gain) / a0, (gain - band * k / q + k * k) / a0]
-    shelf += [1, 2 * (k * k - 1) / a0, (1 - k / q + k * k) / a0]
+    band, a0 = gain**0.4996667741545416, 1 + k / q + k * k
+    zeros = np.array((gain + band * k / q + k * k, 2 * (k * k - gain), gain - band * k / q + k * k)) / a0
+    shelf = _biquad(*zeros, 2 * (k * k - 1) / a0, (1 - k / q + k * k) / a0)
     k, q = np.tan(np.pi * 38.13547087602444 / rate), 0.5003270373238773
     a0 = 1 + k / q + k * k
-    high_pass = [1, -2, 1, 1, 2 * (k * k - 1) / a0, (1 - k / q + k * k) / a0]
-    return np.array([shelf, high_pass])
+    return shelf, _biquad(1, -2, 1, 2 * (k * k - 1) / a0, (1 - k / q + k * k) / a0)
+
+
+def _biquad(*coefficients: float) -> Filter:
+    names = ("b0", "b1", "b2", "a1", "a2")
+    values = (f"{name}={float(value)!r}" for name, value in zip(names, coefficients, strict=True))
+    return "biquad", ":".join(("a0=1", *values))
 
 
 def channel_gains(layout: str, channels: int) -> npt.NDArray[np.float64]:
@@ -54,7 +59,7 @@ class LoudnessMeter:
         self._reset()
 
     def _reset(self) -> None:
-        self._state = np.zeros((len(self._filter), len(self._gains), 2))
+        self._chain = Chain(self._filter, self._rate, len(self._gains), double=True)
         self._recent = np.zeros(HOPS_A_BLOCK - 1)
 
     def feed(self, signal: npt.NDArray[np.float32], second: int) -> None:
@@ -80,7 +85,7 @@ class LoudnessMeter:
         self._reset()
 
     def _measure(self, signal: npt.NDArray[np.float32], second: int) -> None:
-        weighted, self._state = sosfilt(self._filter, np.ascontiguousarray(signal.T), axis=1, zi=self._state)
+        weighted = np.ascontiguousarray(np.concatenate(list(self._chain.push(signal))).T)
         edges = self._edges[self._edges <= len(signal)].tolist()
         if len(edges) < 2:
             return

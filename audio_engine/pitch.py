@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.fft import irfft, rfft
-from scipy.signal import butter, sosfilt
 
 from .downmix import RATE
 
@@ -25,9 +24,7 @@ SIZE = 1024  # of the FFT, no less than REACH
 APERIODICITY = 0.15  # at the dip, power that does not repeat over all power; above it a frame has no pitch
 QUIET_DB = 30.0  # below the loudest frame; what is quieter is no voice
 BATCH = 512  # frames
-BAND = np.concatenate(
-    [butter(3, 80, "highpass", fs=RATE, output="sos"), butter(2, 1000, "lowpass", fs=RATE, output="sos")]
-)
+BAND = (80, 1000)  # Hz: what is looked at, by filters of third and second order
 
 Samples = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.float64]
@@ -40,11 +37,18 @@ def pitch(samples: Samples) -> Numbers:
     """
     if len(samples) < REACH:
         return np.zeros(0)
-    frames = sliding_window_view(sosfilt(BAND, samples).astype(np.float32), REACH)[::HOP]
+    frames = sliding_window_view(_in_band(samples), REACH)[::HOP]
     found = [_of_frames(frames[start : start + BATCH]) for start in range(0, len(frames), BATCH)]
     frequencies, levels = (np.concatenate(part) for part in zip(*found, strict=True))
     frequencies[levels <= max(levels.max() - QUIET_DB, -120)] = 0
     return frequencies
+
+
+def _in_band(samples: Samples) -> Samples:
+    from scipy.signal import butter, sosfilt  # which takes a second and 50 MB, for what is seldom asked for
+
+    sections = [butter(3, BAND[0], "highpass", fs=RATE, output="sos"), butter(2, BAND[1], fs=RATE, output="sos")]
+    return np.asarray(sosfilt(np.concatenate(sections), samples), dtype=np.float32)
 
 
 def _of_frames(frames: Samples) -> tuple[Numbers, Numbers]:
