@@ -39,9 +39,9 @@ LISTENING = 0.37  # of the activity stage, the rest being the segmentation
 SHARES: dict[EncoderName, dict[Stage, tuple[float, float]]] = {  # of the whole work
     "campplus": {
         "activity": (0.0, 0.28),
-        "embedding": (0.28, 0.96),
-        "clustering": (0.96, 0.98),
-        "resegmentation": (0.98, 1.0),
+        "embedding": (0.28, 0.86),
+        "clustering": (0.86, 0.91),
+        "resegmentation": (0.91, 1.0),
     },
     "ge2e": {
         "activity": (0.0, 0.1),

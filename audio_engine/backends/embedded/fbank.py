@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...memory import Samples
-from .blocks import SAMPLE_RATE, read_samples
+from .blocks import SAMPLE_RATE, block_ranges, read_samples
 from .level import GainCurve
 
 FRAME = 400  # samples: 25 ms
@@ -23,6 +23,7 @@ LOWEST = 20.0  # Hz
 PRE_EMPHASIS = 0.97
 WINDOW_POWER = 0.85  # of a Hann window
 FLOOR = np.float32(np.finfo(np.float32).eps)
+AT_ONCE = 1_000  # frames: what is worked out on the way to them takes 15 KB for each
 
 LogMels = npt.NDArray[np.float32]
 
@@ -30,6 +31,11 @@ LogMels = npt.NDArray[np.float32]
 def log_mels(pcm: Samples, gain: GainCurve, start: int, stop: int) -> LogMels:
     """Of the 10 ms frames start to stop of the level-normalised recording, each centred on its number times 10 ms,
     shape (stop - start, 80)."""
+    pieces = [_piece(pcm, gain, start + low, start + high) for low, high in block_ranges(stop - start, AT_ONCE)]
+    return np.concatenate(pieces) if pieces else np.zeros((0, MELS), dtype=np.float32)
+
+
+def _piece(pcm: Samples, gain: GainCurve, start: int, stop: int) -> LogMels:
     import torch
 
     first = start * HOP - FRAME // 2

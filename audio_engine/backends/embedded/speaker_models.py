@@ -78,7 +78,7 @@ class Mixture:
     @classmethod
     def of(cls, rows: Matrix) -> Mixture:
         """By expectation and maximisation, begun with components at rows evenly spread; rows are (rows, dimension)."""
-        spread = rows.var(axis=0)
+        spread = np.maximum(rows.var(axis=0), 1e-6)
         begin = np.linspace(0, len(rows) - 1, COMPONENTS).round().astype(np.int64)
         found = cls(np.full(COMPONENTS, 1 / COMPONENTS), rows[begin], np.tile(spread, (COMPONENTS, 1)))
         for _ in range(ITERATIONS):
