@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from .types import Progress, Stage
 
 DECODING = 1 / 800  # seconds for a second of recording
-DIARIZING = 7.0  # times as long as decoding
+DIARIZING = 4.5  # times as long as decoding
 TELLING_FRACTION = 0.15  # of a step, from which its pace alone says how long it will take
 
 
