@@ -7,12 +7,14 @@ some tenths of a second wait for nobody.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from types import ModuleType
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -89,7 +91,7 @@ def ahead(items: Iterable[Item]) -> Iterator[Item]:
 @contextmanager
 def libraries_on_one_thread() -> Iterator[None]:
     """Also a decorator."""
-    torch = sys.modules.get("torch")
+    torch = _torch()
     before = torch.get_num_threads() if torch else 0
     with threadpool_limits(1, user_api="blas"):
         _hold_torch()
@@ -102,5 +104,10 @@ def libraries_on_one_thread() -> Iterator[None]:
 
 def _hold_torch() -> None:
     """Each thread that uses torch has a number of its own."""
-    if torch := sys.modules.get("torch"):
+    if torch := _torch():
         torch.set_num_threads(1)
+
+
+def _torch() -> ModuleType | None:
+    """The module, once another thread that may just be importing it is done; None where nobody has asked for it."""
+    return importlib.import_module("torch") if "torch" in sys.modules else None

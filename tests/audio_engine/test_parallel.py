@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -149,3 +152,8 @@ def test_nothing_is_made_ahead_any_more_once_nobody_asks(processors: int) -> Non
     made.close()
     del made
     assert closed.wait(10)
+
+
+def test_torch_may_be_imported_by_the_work_itself() -> None:
+    code = "from audio_engine.parallel import ordered; list(ordered(lambda n: __import__('torch').ones(n), range(9)))"
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "OMP_NUM_THREADS": "4"})
