@@ -25,7 +25,7 @@ from .level import GainCurve
 
 CEPSTRA = 20  # without the first, which is the level
 DELTA = 2  # 10 ms frames to either side, between which a cepstrum's change is taken
-COMPONENTS = 6
+COMPONENTS = 8
 ITERATIONS = 12
 LEAST_VARIANCE = 0.1  # of a component, in parts of that of all speech
 RELEVANCE = 16.0  # frames of a component from which a speaker's own mean counts as much as everybody's
