@@ -77,7 +77,7 @@ def stored(job: Job, number: int, revised: Transcript, notes: str, changes: int)
 
     try:
         yield keep
-    except BaseException:
+    except BaseException:  # whatever it was: no row leads to the file, so nobody would remove it
         files.delete(name)
         raise
 

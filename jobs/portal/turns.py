@@ -12,7 +12,6 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from accounts.ledger import InsufficientCredits
 from jobs import correcting, remaking, turns
 from jobs.errors import JobError
 from jobs.models import Job
@@ -41,14 +40,7 @@ def merge(request: HttpRequest, job: UUID, speaker: int) -> HttpResponse:
 @login_required
 @require_POST
 def remake(request: HttpRequest, job: UUID) -> HttpResponse:
-    found = views.own(request, job)
-    try:
-        return redirect("job", remaking.remake(found, actor=request.user).uuid)
-    except JobError as error:
-        messages.error(request, error.message)
-    except InsufficientCredits as short:
-        messages.error(request, f"This costs {short.required:,} credits; you have {short.available:,}.")
-    return redirect("job", found.uuid)
+    return views.again(request, views.own(request, job), remaking.remake)
 
 
 def _corrected(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -206,14 +207,7 @@ def cancel(request: HttpRequest, job: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def retry(request: HttpRequest, job: UUID) -> HttpResponse:
-    found = own(request, job)
-    try:
-        return redirect("job", lifecycle.retry(found, actor=request.user).uuid)
-    except JobError as error:
-        messages.error(request, error.message)
-    except InsufficientCredits as short:
-        messages.error(request, f"This costs {short.required:,} credits; you have {short.available:,}.")
-    return redirect("job", found.uuid)
+    return again(request, own(request, job), lifecycle.retry)
 
 
 @login_required
@@ -243,6 +237,17 @@ def delete(request: HttpRequest, job: UUID) -> HttpResponse:
 
 def own(request: HttpRequest, job: UUID) -> Job:
     return get_object_or_404(Job.objects.select_related("media"), owner=request.user, uuid=job)
+
+
+def again(request: HttpRequest, found: Job, work: Callable[..., Job]) -> HttpResponse:
+    """To the job that `work` makes of `found`, or back to it, saying why there is none."""
+    try:
+        return redirect("job", work(found, actor=request.user).uuid)
+    except JobError as error:
+        messages.error(request, error.message)
+    except InsufficientCredits as short:
+        messages.error(request, f"This costs {short.required:,} credits; you have {short.available:,}.")
+    return redirect("job", found.uuid)
 
 
 def version_asked(request: HttpRequest) -> int | None:
