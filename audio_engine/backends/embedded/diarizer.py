@@ -23,7 +23,6 @@ from .embeddings import Encoder, EncoderName, Windows, embed
 from .frame_features import FRAME_RATE
 from .labelling import Labelling, label
 from .level import GainCurve, frame_levels, gain_curve
-from .overlap import overlap_mask
 from .speaker_models import cepstra
 from .voice_space import VoiceSpace, shipped_space
 from .voiceprints import voiceprints
@@ -115,7 +114,6 @@ class EmbeddedDiarizer(Diarizer):
         gain = gain_curve(frame_levels(pcm))
         heard, windows = self.hear(pcm, gain, scratch, progress)
         speech = heard.mask()
-        overlap = overlap_mask(heard.overlap, speech)
         if not len(windows):  # nothing said, or a syllable or two, too short to know a voice by
             return _silence(self._models()), Evidence(
                 heard.speech, heard.overlap, np.zeros((len(speech), 2), dtype=np.float16)
@@ -123,7 +121,7 @@ class EmbeddedDiarizer(Diarizer):
         clusters = _clusters(windows, bounds, shipped_space(self.encoder))
         self._part(progress, "clustering")(1.0)
         features = cepstra(pcm, gain, speech, scratch) if len(clusters) > 1 else None
-        labelling = label(windows, clusters, features, speech, overlap, self._part(progress, "resegmentation"))
+        labelling = label(windows, clusters, features, speech, heard.overlap, self._part(progress, "resegmentation"))
         found = _diarization(labelling, bounds, self._models())
         heard_by = packages.name_and_version(networks.encoder.packaged)
         found = replace(found, voiceprints=voiceprints(windows, found.turns, found.speakers, len(speech), heard_by))

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .activity import Mask
+from .activity import Mask, Posteriors
 from .blocks import block_ranges
 from .clustering import Clusters
 from .confidence import Support, support
 from .embeddings import Windows
 from .frame_features import FRAME_RATE
-from .overlap import second_speakers
+from .overlap import overlap_mask, second_speakers, with_nearness
 from .resegmentation import CHANGE_PENALTY, Scores, frame_scores, viterbi
 from .speaker_models import Cepstra, SpeakerModels
 
@@ -40,11 +40,12 @@ def label(
     clusters: Clusters,
     features: Cepstra | None,
     speech: Mask,
-    overlap: Mask,
+    overlap: Posteriors,
     report: Callable[[float], None],
 ) -> Labelling:
     """`features` are left out where there are no two voices to tell apart; `report` takes the fraction done."""
-    models = None if features is None else _models(windows, clusters, features, speech & ~overlap)
+    alone = speech & ~overlap_mask(overlap, speech)
+    models = None if features is None else _models(windows, clusters, features, alone)
     first = np.full(len(speech), NOBODY, dtype=np.int8)
     second = first.copy()
     backing = np.zeros((len(speech), 2), dtype=np.float16)
@@ -57,7 +58,9 @@ def label(
         backing[start:stop] = support(likeness, path)
         first[start:stop] = np.where(speech[start:stop], path, NOBODY)
         if len(clusters) > 1:
-            second[start:stop] = np.where(overlap[start:stop], second_speakers(scores, path), NOBODY)
+            other, lead = second_speakers(scores, path)
+            together = overlap_mask(with_nearness(overlap[start:stop], lead), speech[start:stop])
+            second[start:stop] = np.where(together, other, NOBODY)
         report(stop / len(speech))
     return Labelling(first, second, backing)
 
