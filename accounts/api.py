@@ -16,6 +16,7 @@ from rest_framework_simplejwt.tokens import RefreshToken
 from . import authentication, guessing
 from .models import CreditBalance, CreditEntry
 from .serializers import Balance, Credentials, EntriesQuery, Me, RefreshRequest, Tokens, Usage, service_type
+from .validation import validated
 
 SPENT = CreditEntry.Kind.CAPTURE
 
@@ -96,9 +97,8 @@ class UsageView(APIView):
         responses=Usage(many=True),
     )
     def get(self, request: Request) -> Response:
-        query = EntriesQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        skip, limit = query.validated_data["skip"], query.validated_data["limit"]
+        query = validated(EntriesQuery, request.query_params.dict())
+        skip, limit = query["skip"], query["limit"]
         spent = CreditEntry.objects.filter(user=request.user, kind=SPENT)[skip : skip + limit]
         return Response(Usage(spent, many=True).data)
 

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from . import idempotency
 from .models import APIKey
+from .validation import validated
 
 EVERYTHING = ["*"]
 LONGEST_LIFE = 3650  # days
@@ -97,9 +98,7 @@ class Keys(APIView):
         },
     )
     def post(self, request: Request) -> Response:
-        given = NewKey(data=request.data)
-        given.is_valid(raise_exception=True)
-        wanted = given.validated_data
+        wanted = validated(NewKey, request.data)
         with idempotency.reserve(request, wanted) as reservation:
             if reservation.answer:
                 return reservation.answer

@@ -15,13 +15,13 @@ from rest_framework.serializers import ValidationError
 from accounts import idempotency
 from accounts.ledger import InsufficientCredits
 from accounts.models import User
+from accounts.validation import validated
 from jobs import archive, ingest, outbound, webhooks
 from jobs.errors import JobError
 from jobs.models import Job, Media, owned_by
 from jobs.options import asked_for
 
 from . import errors, own_schema, problems, render, results
-from .fields import validated
 from .problems import OwnView
 from .requests import merged
 from .serializers import ArchiveQuery, BatchItem, BatchSerializer

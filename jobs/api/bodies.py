@@ -167,6 +167,23 @@ class TurnBody(Body):
     confidence = _whole("0 to 100; null from an engine that tells none.", allow_null=True)
 
 
+class ExportedSpeakerBody(Body):
+    id = _whole()
+    name = _text()
+
+
+class ExportedTurnBody(TurnBody):
+    speaker = _whole("The speaker's id.")
+    name = _text()
+
+
+class ExportedBody(Body):
+    recording = _text("Its file name.")
+    duration = _number("Seconds.")
+    speakers = ExportedSpeakerBody(many=True)
+    turns = ExportedTurnBody(many=True)
+
+
 class RecordingBody(Body):
     speech_seconds = _number()
     silence_seconds = _number()

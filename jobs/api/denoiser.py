@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.validation import validated
 from audio_engine import registry
 from audio_engine.hardware import accelerator
 from audio_engine.types import Task
@@ -105,9 +106,8 @@ class Health(APIView):
 class Jobs(APIView):
     @schema.LIST
     def get(self, request: Request) -> Response:
-        query = PageQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        skip, limit = query.validated_data["skip"], query.validated_data["limit"]
+        query = validated(PageQuery, request.query_params.dict())
+        skip, limit = query["skip"], query["limit"]
         found = owned_by(request.user).filter(task=TASK).select_related("media").prefetch_related("tracks")
         return Response([body(job, request) for job in found[skip : skip + limit]])
 

@@ -9,12 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import ledger
+from accounts.validation import validated
 from audio_engine.types import SPEAKER_TASKS
 from jobs import ingest, outbound, pricing
 from jobs.errors import JobError
 
 from . import own_schema
-from .fields import validated
 from .problems import OwnView
 from .requests import merged
 from .serializers import EstimateSerializer

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
@@ -15,20 +13,6 @@ from audio_engine.errors import EngineError
 from audio_engine.music import STEMS
 from audio_engine.transcription.subtitles import decoded
 from jobs.options import LARGEST_SUBTITLES
-
-
-def validated(fields: type[serializers.Serializer[Any]], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What a request says. Raises ValidationError, which names what there is no field for, too."""
-    serializer = fields(data=given)
-    unknown = {name: [_unknown(name, serializer.fields)] for name in sorted(given.keys() - serializer.fields.keys())}
-    if not serializer.is_valid() or unknown:
-        raise serializers.ValidationError({**serializer.errors, **unknown})
-    return dict(serializer.validated_data)
-
-
-def _unknown(name: str, known: Mapping[str, Any]) -> str:
-    close = get_close_matches(name, list(known), n=1)
-    return f"There is no such option here. Is {close[0]} meant?" if close else "There is no such option here."
 
 
 class OneOf(serializers.ChoiceField):

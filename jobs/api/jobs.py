@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.validation import validated
 from audio_engine.types import TASKS
 from jobs import exports, lifecycle, naming
 from jobs.errors import JobError
@@ -27,11 +28,10 @@ from .verbs import answer, own_job
 class AnyJob(APIView):
     @schema.GET_ANY
     def get(self, request: Request, job_id: int) -> HttpResponseBase:
-        query = WaitQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
+        query = validated(WaitQuery, request.query_params.dict())
         job = own_job(request.user, job_id)
-        seen = _seen(query.validated_data.get("after"), job)
-        seconds = query.validated_data["wait"]
+        seen = _seen(query.get("after"), job)
+        seconds = query["wait"]
         if not seconds or job.finished or job.event_seq > seen:
             return answer(job, request)
         rest = events.when_changed(job, seen, seconds, partial(_now, request, job))
@@ -79,8 +79,7 @@ class Cancel(Any, OwnView, verbs.Cancel):
 class Export(OwnView):
     @own_schema.EXPORT
     def get(self, request: Request, job_id: int) -> HttpResponse:
-        query = ExportQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
+        format = validated(ExportQuery, request.query_params.dict())["format"]
         job = own_job(request.user, job_id)
         called = results.names_or_labels(job, naming.given(job))
-        return exports.response(job, query.validated_data["format"], called)
+        return exports.response(job, format, called)

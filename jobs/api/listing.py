@@ -12,10 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import ValidationError
 
+from accounts.validation import validated
 from jobs.models import Job, owned_by
 
 from . import own_schema, render
-from .fields import validated
 from .problems import OwnView
 from .serializers import ListQuery
 

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import idempotency
+from accounts.validation import validated
 from jobs import direct, files, ingest
 from jobs.errors import JobError
 from jobs.models import Media
@@ -46,9 +47,8 @@ class Uploads(OwnView):
 class Addresses(OwnView):
     @own_schema.OFFER_ADDRESS
     def post(self, request: Request) -> Response:
-        given = AddressSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        name, size = given.validated_data["name"], given.validated_data["bytes"]
+        given = validated(AddressSerializer, request.data)
+        name, size = given["name"], given["bytes"]
         if size > settings.MAX_UPLOAD_BYTES:
             raise files.too_large()
         if direct.possible():

@@ -15,6 +15,7 @@ from .bodies import (
     AddressBody,
     BatchBody,
     EstimateBody,
+    ExportedBody,
     JobBody,
     ListBody,
     ProblemBody,
@@ -113,7 +114,8 @@ EXPORT = extend_schema(
     tags=["Jobs"],
     parameters=[ExportQuery],
     responses=answers(OpenApiResponse(OpenApiTypes.STR, "The file"), 404, 409, 422, content_type="text/plain")
-    | {(200, its.content_type.partition(";")[0]): OpenApiTypes.STR for its in FORMATS.values()},
+    | {(200, its.content_type.partition(";")[0]): OpenApiTypes.STR for its in FORMATS.values()}
+    | {(200, FORMATS["json"].content_type): ExportedBody},
 )
 EVENTS = extend_schema(
     operation_id="follow_job",

@@ -110,6 +110,20 @@ def answers(success: Any, *refusals: int) -> dict[int, Any]:
     return {200: success} | {status: REFUSED[status] for status in sorted({401, 403, 429, *refusals})}
 
 
+RECORDING_TYPES = ("audio/*", "video/*", "application/octet-stream")
+
+
+def recording(meaning: str) -> dict[Any, OpenApiResponse]:
+    """A stored recording as the answer, or the part of it that Range asks for."""
+    part = OpenApiResponse(OpenApiTypes.BINARY, "The part that Range asks for")
+    return {
+        **{(200, each): OpenApiResponse(OpenApiTypes.BINARY, meaning) for each in RECORDING_TYPES},
+        **{(206, each): part for each in RECORDING_TYPES},
+        304: OpenApiResponse(description="If-None-Match names what would be sent"),
+        416: OpenApiResponse(description="Range asks for nothing that the file has"),
+    }
+
+
 def _job(meaning: str, example: dict[str, Any]) -> OpenApiResponse:
     return OpenApiResponse(JobBody, meaning, examples=[OpenApiExample(meaning, example)])
 
@@ -185,8 +199,8 @@ DOWNLOAD = extend_schema(
     operation_id="download_job",
     summary="All files of a job in one ZIP",
     tags=["Jobs"],
-    responses=answers(OpenApiResponse(OpenApiTypes.BINARY, "The ZIP"), 404, 409)
-    | {(200, "application/zip"): OpenApiTypes.BINARY},
+    responses={(200, "application/zip"): OpenApiResponse(OpenApiTypes.BINARY, "The ZIP")}
+    | {status: REFUSED[status] for status in (401, 403, 404, 409, 429)},
 )
 
 

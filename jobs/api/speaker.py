@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
+from accounts.validation import validated
 from audio_engine.types import SPEAKER_TASKS
 from jobs import archive
 from jobs.errors import JobError
@@ -43,10 +44,9 @@ class Identify(OwnView):
 class Jobs(APIView):
     @schema.LIST
     def get(self, request: Request) -> Response:
-        query = JobsQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        skip, limit = query.validated_data["skip"], query.validated_data["limit"]
-        found = self._filtered(request.user, query.validated_data)
+        wanted = validated(JobsQuery, request.query_params.dict())
+        skip, limit = wanted["skip"], wanted["limit"]
+        found = self._filtered(request.user, wanted)
         total = found.count()
         page = found.select_related("media").prefetch_related("tracks").defer("result")[skip : skip + limit]
         items = [render.item(job) for job in page]

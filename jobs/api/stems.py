@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.validation import validated
 from audio_engine import registry
 from audio_engine.music import SOURCES, STEMS
 from audio_engine.options import engine_for
@@ -92,9 +93,8 @@ class Advanced(APIView):
 class Jobs(APIView):
     @schema.LIST
     def get(self, request: Request) -> Response:
-        query = PageQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        skip, limit = query.validated_data["skip"], query.validated_data["limit"]
+        query = validated(PageQuery, request.query_params.dict())
+        skip, limit = query["skip"], query["limit"]
         found = owned_by(request.user).filter(task=TASK).select_related("media").prefetch_related("tracks")
         return Response([body(job, request) for job in found[skip : skip + limit]])
 

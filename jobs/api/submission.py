@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from accounts import idempotency
 from accounts.ledger import InsufficientCredits
 from accounts.models import User
+from accounts.validation import validated
 from audio_engine.registry import AUTO
 from jobs import files, ingest, lifecycle, outbound, voiceprints, webhooks
 from jobs.errors import JobError
@@ -27,7 +28,6 @@ from jobs.options import asked_for
 from jobs.shared_options import JobOptions
 
 from . import render
-from .fields import validated
 from .requests import merged
 from .serializers import WorkSerializer
 

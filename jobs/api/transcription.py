@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.validation import validated
 from audio_engine.transcription.transcript import Sentence
 from audio_engine.transcription.writing import plain
 from audio_engine.types import Task
@@ -21,7 +22,6 @@ from jobs.options import asked_for
 
 from . import render, results, verbs
 from . import transcription_schema as schema
-from .fields import validated
 from .requests import merged
 from .submission import Submission, accept, sent_file
 from .transcription_schema import EditSerializer, TranscribeSerializer, TranscriptionsQuery, TranscriptQuery
@@ -56,9 +56,7 @@ class TranscribeUpload(APIView):
 class Transcriptions(APIView):
     @schema.LIST
     def get(self, request: Request) -> Response:
-        query = TranscriptionsQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        wanted = query.validated_data
+        wanted = validated(TranscriptionsQuery, request.query_params.dict())
         found = owned_by(request.user).filter(task=TASK)
         if word := wanted.get("status"):
             found = found.filter(status__in=[status for status, its in render.STATUS_WORDS.items() if its == word])
@@ -70,14 +68,13 @@ class Transcriptions(APIView):
 class Transcript(APIView):
     @schema.TRANSCRIPT
     def get(self, request: Request, job_id: int) -> HttpResponse:
-        query = TranscriptQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        format, version = query.validated_data["format"], query.validated_data.get("version")
+        wanted = validated(TranscriptQuery, request.query_params.dict())
+        format, version = wanted["format"], wanted.get("version")
         job = own_job(request.user, job_id, (TASK,))
         if format == "json":
             return JsonResponse(_transcript(job, version))
-        words = query.validated_data["words"]
-        answer = transcripts.response(job, format, partial(results.label, job), words=words, version=version)
+        named = partial(results.label, job)
+        answer = transcripts.response(job, format, named, words=wanted["words"], version=version)
         return answer if _takes_text(request, answer) else JsonResponse(answer.content.decode(), safe=False)
 
 

@@ -15,7 +15,7 @@ from audio_engine.transcription.writing import TRANSCRIPT_FORMATS
 from .bodies import Body, JobBody, JobItemBody
 from .fields import OneOf, SubtitlesField
 from .render import STATUSES
-from .schema import AGAIN, FORMS, KEY, REFUSED, answers
+from .schema import AGAIN, FORMS, KEY, REFUSED, answers, recording
 from .serializers import MOST_JOBS_A_PAGE, VOICE_ATTRIBUTES, speaker_count
 
 TAGS = ["Transcription"]
@@ -299,8 +299,7 @@ AUDIO = extend_schema(
     summary="The recording that was transcribed",
     description="`index` is 0, since a transcription has one recording. Answers Range.",
     tags=TAGS,
-    responses=answers(OpenApiResponse(OpenApiTypes.BINARY, "The recording, as it was sent"), 404)
-    | {(200, "audio/*"): OpenApiTypes.BINARY},
+    responses=recording("The recording, as it was sent") | {status: REFUSED[status] for status in (401, 403, 404, 429)},
 )
 EDIT = extend_schema(
     operation_id="get_editable_transcript",

@@ -11,13 +11,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import idempotency
+from accounts.validation import validated
 from jobs import lifecycle, voiceprints
 from jobs.errors import JobError
 from jobs.models import Job, Voiceprint
 
 from . import results, submission
 from . import voiceprint_schema as schema
-from .fields import validated
 from .listing import before, cursor
 from .problems import OwnView
 from .render import moment
@@ -63,9 +63,8 @@ class VoiceprintDetail(OwnView):
     @schema.RENAME
     def patch(self, request: Request, voiceprint: UUID) -> Response:
         found = voiceprints.find(request.user, voiceprint)
-        given = NameFields(data=request.data)
-        given.is_valid(raise_exception=True)
-        return Response(render(voiceprints.rename(found, given.validated_data["name"])))
+        name = validated(NameFields, request.data)["name"]
+        return Response(render(voiceprints.rename(found, name)))
 
     @schema.DELETE
     def delete(self, request: Request, voiceprint: UUID) -> Response:

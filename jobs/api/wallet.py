@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from accounts import ledger
 from accounts.models import CreditEntry, User
 from accounts.serializers import service_type
+from accounts.validation import validated
 from jobs import ingest, pricing
 
 from . import wallet_schema as schema
@@ -137,17 +138,15 @@ def _log(entry: CreditEntry) -> dict[str, Any]:
 
 
 def _question(request: Request) -> tuple[str, float]:
-    given = WalletQuestion(data=merged(request))
-    given.is_valid(raise_exception=True)
-    seconds: float = given.validated_data["duration_seconds"]
+    given = validated(WalletQuestion, merged(request))
+    seconds: float = given["duration_seconds"]
     ingest.check_length(seconds)
-    return SERVICES[given.validated_data["service_type"]], seconds
+    return SERVICES[given["service_type"]], seconds
 
 
 def _page(request: Request, kind: str) -> tuple[int, int, list[CreditEntry]]:
-    query = PageQuery(data=request.query_params.dict())
-    query.is_valid(raise_exception=True)
-    page, limit = query.validated_data["page"], query.validated_data["limit"]
+    query = validated(PageQuery, request.query_params.dict())
+    page, limit = query["page"], query["limit"]
     found = CreditEntry.objects.filter(user=request.user, kind=kind)
     return page, limit, list(found[(page - 1) * limit : page * limit])
 

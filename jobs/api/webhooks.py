@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from accounts import idempotency
 from accounts.models import User
+from accounts.validation import validated
 from jobs import signatures, webhooks
 from jobs.errors import JobError
 from jobs.models import SigningSecret, WebhookDelivery, WebhookEndpoint
@@ -51,9 +52,7 @@ class Endpoints(APIView):
 
     @schema.CREATE
     def post(self, request: Request) -> Response:
-        given = EndpointFields(data=request.data)
-        given.is_valid(raise_exception=True)
-        columns = {"events": EVENT_TYPES, **given.validated_data}
+        columns = {"events": EVENT_TYPES, **validated(EndpointFields, request.data)}
 
         def create() -> dict[str, Any]:
             return render_endpoint(webhooks.create(request.user, **columns))
@@ -70,9 +69,8 @@ class Endpoint(APIView):
     @schema.CHANGE
     def patch(self, request: Request, endpoint: UUID) -> Response:
         found = own_endpoint(request.user, endpoint)
-        given = EndpointChanges(data=request.data, partial=True)
-        given.is_valid(raise_exception=True)
-        return Response(render_endpoint(webhooks.change(found, **given.validated_data)))
+        changes = validated(EndpointChanges, request.data, partial=True)
+        return Response(render_endpoint(webhooks.change(found, **changes)))
 
     @schema.DELETE
     def delete(self, request: Request, endpoint: UUID) -> Response:
@@ -89,10 +87,9 @@ class Test(APIView):
 class Deliveries(APIView):
     @schema.DELIVERIES
     def get(self, request: Request, endpoint: UUID) -> Response:
-        query = DeliveriesQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        found = _with_status(own_endpoint(request.user, endpoint).deliveries.all(), query.validated_data)
-        skip, limit = query.validated_data["skip"], query.validated_data["limit"]
+        query = validated(DeliveriesQuery, request.query_params.dict())
+        found = _with_status(own_endpoint(request.user, endpoint).deliveries.all(), query)
+        skip, limit = query["skip"], query["limit"]
         return Response([render_delivery(delivery) for delivery in found[skip : skip + limit]])
 
 
@@ -101,9 +98,8 @@ class AllDeliveries(OwnView):
 
     @schema.ALL_DELIVERIES
     def get(self, request: Request) -> Response:
-        query = AllDeliveriesQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        wanted, limit = query.validated_data, query.validated_data["limit"]
+        wanted = validated(AllDeliveriesQuery, request.query_params.dict())
+        limit = wanted["limit"]
         found = _with_status(request.user.webhook_deliveries.all(), wanted)
         if "job_id" in wanted:
             found = found.filter(Q(job=wanted["job_id"]) | Q(job__origin=wanted["job_id"]))

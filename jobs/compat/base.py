@@ -23,8 +23,8 @@ from rest_framework.views import APIView
 
 from accounts.authentication import KeyOrTokenAuthentication, by_key, by_token
 from accounts.models import User
+from accounts.validation import validated
 from jobs.api import errors
-from jobs.api.fields import validated
 from jobs.errors import JobError
 from jobs.models import Job
 

@@ -7,7 +7,9 @@ import io
 import pytest
 from django.http import UnreadablePostError
 
-from jobs.models import Job
+from accounts.models import APIKey
+from jobs import webhooks
+from jobs.models import Job, WebhookEndpoint
 
 BOUNDARY = "boundary0123456789"
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
@@ -163,3 +165,50 @@ def test_a_defect_is_told_without_its_details_and_logged(api, monkeypatch, caplo
     assert told(answer) == (500, "INTERNAL_ERROR")
     assert "NoneType" not in answer.content.decode()
     assert "'NoneType' object is not callable" in caplog.text
+
+
+# --- names that there are not
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("speaker/jobs?status=FAILED&job_typ=extraction", "job_type"),
+        ("denoiser/jobs?limt=5", "limit"),
+        ("stem-extraction/jobs?skp=5", "skip"),
+        ("transcription/jobs?stats=FAILED", "status"),
+        ("credits/usage?limits=5", "limit"),
+        ("api-wallet/usage?pag=2", "page"),
+        ("webhooks/deliveries?stauts=failed", "status"),
+        ("jobs?nme=call", "name"),
+        ("jobs/1?wiat=30", "wait"),
+        ("jobs/1/export?format=srt&forma=vtt", "format"),
+        ("transcription/jobs/1/transcript?formt=srt", "format"),
+    ],
+)
+def test_a_misspelt_part_of_a_query_is_refused_since_what_it_left_out_would_be_told_too(api, path, meant):
+    answer = api.get(f"/api/v1/{path}")
+    assert (answer.status_code, f"There is no such option here. Is {meant} meant?" in str(answer.json())) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "meant"),
+    [
+        ("auth/api-keys", {"name": "build server", "expires_in_day": 90}, "expires_in_days"),
+        ("webhooks/endpoints", {"url": "https://example.org/hook", "event": ["job.failed"]}, "events"),
+        ("media/addresses", {"bytes": 10, "nam": "a.wav"}, "name"),
+        ("api-wallet/estimate", {"service_type": "transcription", "duration_seconds": 1, "duration": 2}, ""),
+    ],
+)
+def test_a_misspelt_member_is_refused_where_leaving_it_out_means_something_else(api, path, body, meant):
+    answer = api.send("post", path, body)
+    assert answer.status_code == 422
+    assert f"There is no such option here.{meant and f' Is {meant} meant?'}" in str(answer.json())
+    assert not APIKey.objects.filter(name="build server").exists()
+    assert not WebhookEndpoint.objects.exists()
+
+
+def test_a_change_of_an_endpoint_that_names_nothing_there_is_refused(api, alice):
+    endpoint = webhooks.create(alice, "https://example.org/hook", ["job.failed"])
+    answer = api.send("patch", f"webhooks/endpoints/{endpoint.uuid}", {"enabled": False})
+    assert told(answer) == (422, "INVALID_OPTION")

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 from django.core.management import call_command
 
+from audio_engine.exports import FORMATS
 from audio_engine.voices import VoiceAttributes
 from jobs import lifecycle
 from jobs.models import Job
@@ -88,6 +89,30 @@ def test_jobs_are_as_described(api, document, media, recording, task):
     conforms(document, "/api/v1/auth/me", "get", api.get("/api/v1/auth/me"))
     conforms(document, f"{address}/cancel", "post", api.post(f"/api/v1/speaker/jobs/{job.number}/cancel"))
     conforms(document, f"{address}/retry", "post", api.post(f"/api/v1/speaker/jobs/{job.number}/retry"))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_files_for_other_programs_are_as_described(api, document, finished, format):
+    answer = api.get(f"/api/v1/jobs/{finished.number}/export?format={format}")
+    described = document["paths"]["/api/v1/jobs/{job_id}/export"]["get"]["responses"]["200"]["content"]
+    if format == "json":
+        conforms(document, "/api/v1/jobs/{job_id}/export", "get", answer)
+    assert described[answer["Content-Type"].partition(";")[0]]["schema"]
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [
+        ("/api/v1/speaker/jobs/{job_id}/download", "application/zip"),
+        ("/api/v1/transcription/jobs/{job_id}/audio/{index}", "audio/*"),
+        ("/neuralspace/api/file/download", "audio/*"),
+        ("/timbr/v1/subtitles/{token}.srt", "application/x-subrip"),
+    ],
+)
+def test_files_are_described_as_what_they_are_and_as_no_json(document, path, content_type):
+    responses = document["paths"][path]["get"]["responses"]
+    assert content_type in responses["200"]["content"]
+    assert "application/json" not in responses["200"]["content"]
 
 
 def test_a_job_with_voiceprints_and_attributes_of_voices_is_as_described(api, document, finished):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers as s
+
+from jobs.api.schema import recording
 
 from .requests import NeuralSpaceFileQuery, NeuralSpaceTaskQuery, NeuralSpaceTaskRequest, NeuralSpaceUpload
 
@@ -127,7 +128,8 @@ def _operation(name: str, summary: str, success: Any, *refusals: int, **more: An
         operation_id=f"neuralspace_{name}",
         summary=summary,
         tags=["NeuralSpace"],
-        responses={200: success} | {status: REFUSED[status] for status in sorted({401, 403, 429, *refusals})},
+        responses=(success if isinstance(success, dict) else {200: success})
+        | {status: REFUSED[status] for status in sorted({401, 403, 429, *refusals})},
         **more,
     )
 
@@ -167,7 +169,7 @@ DELETE_FILE = _operation(
 DOWNLOAD = _operation(
     "download",
     "A file's content",
-    OpenApiResponse(OpenApiTypes.BINARY, "As it was uploaded, or WAV; answers Range."),
+    recording("As it was uploaded, or WAV"),
     *(404, 422),
     parameters=[NeuralSpaceFileQuery],
 )

@@ -109,13 +109,21 @@ REFUSED: dict[int, OpenApiResponse] = {
 }
 
 
-def _operation(name: str, summary: str, success: Any, *refusals: int, needs_token: bool = True, **more: Any) -> Any:
+def _operation(
+    name: str,
+    summary: str,
+    success: Any,
+    *refusals: int,
+    content_type: str = "application/json",
+    needs_token: bool = True,
+    **more: Any,
+) -> Any:
     always = {401, 403, 429} if needs_token else {403}
     return extend_schema(
         operation_id=f"timbr_{name}",
         summary=summary,
         tags=["Timbr"],
-        responses={200: success} | {status: REFUSED[status] for status in sorted({*always, *refusals})},
+        responses={(200, content_type): success} | {status: REFUSED[status] for status in sorted({*always, *refusals})},
         **({} if needs_token else {"auth": []}),
         **more,
     )
@@ -182,5 +190,6 @@ SUBTITLES = _operation(
     "The subtitles that a job's result links to",
     OpenApiResponse(OpenApiTypes.STR, "SRT"),
     404,
+    content_type="application/x-subrip",
     needs_token=False,
 )
