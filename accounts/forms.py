@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth import password_validation
-from django.contrib.auth.forms import AuthenticationForm, PasswordResetForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, PasswordResetForm, SetPasswordForm
 from django.core.exceptions import ValidationError
 
 from . import guessing
@@ -12,14 +12,13 @@ from .models import APIKey, User
 
 EMAIL = forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True})
 NEW_PASSWORD = forms.PasswordInput(attrs={"autocomplete": "new-password"})
+GOOD_PASSWORD = "At least 8 characters, and not one that everybody uses."
 ACCOUNT_EXISTS = "There is already an account with this address. Sign in instead."
 
 
 class SignUpForm(forms.Form):
     email = forms.EmailField(max_length=254, widget=EMAIL)
-    password = forms.CharField(
-        strip=False, widget=NEW_PASSWORD, help_text="At least 8 characters, and not one that everybody uses."
-    )
+    password = forms.CharField(strip=False, widget=NEW_PASSWORD, help_text=GOOD_PASSWORD)
 
     def clean_email(self) -> str:
         email = self.cleaned_data["email"].lower()
@@ -70,6 +69,15 @@ class ResetForm(PasswordResetForm):
         except guessing.TooManyAttempts:
             return
         super().save(*args, **kwargs)
+
+
+class NewPasswordForm(SetPasswordForm):
+    new_password1 = forms.CharField(label="New password", strip=False, widget=NEW_PASSWORD, help_text=GOOD_PASSWORD)
+    new_password2 = forms.CharField(label="New password again", strip=False, widget=NEW_PASSWORD)
+
+
+class ChangePasswordForm(NewPasswordForm, PasswordChangeForm):
+    pass
 
 
 class ProfileForm(forms.ModelForm):

@@ -20,7 +20,16 @@ from django.views.decorators.http import require_POST
 
 from . import first_admin as first
 from . import guessing, ledger
-from .forms import ACCOUNT_EXISTS, KeyForm, ProfileForm, ResetForm, SignInForm, SignUpForm
+from .forms import (
+    ACCOUNT_EXISTS,
+    ChangePasswordForm,
+    KeyForm,
+    NewPasswordForm,
+    ProfileForm,
+    ResetForm,
+    SignInForm,
+    SignUpForm,
+)
 from .models import APIKey, CreditEntry, User
 from .registration import register
 
@@ -92,6 +101,7 @@ class ResetPasswordSent(auth.PasswordResetDoneView):
 
 class ChooseNewPassword(auth.PasswordResetConfirmView):
     template_name = "accounts/reset_choose.html"
+    form_class = NewPasswordForm
     post_reset_login = True
     post_reset_login_backend = "django.contrib.auth.backends.ModelBackend"
     success_url = reverse_lazy("jobs")
@@ -147,6 +157,7 @@ def credits(request: HttpRequest) -> HttpResponse:
 
 class ChangePassword(auth.PasswordChangeView):
     template_name = "accounts/security.html"
+    form_class = ChangePasswordForm
     success_url = reverse_lazy("account-security")
 
     def form_valid(self, form: Any) -> HttpResponse:

@@ -56,6 +56,8 @@ def adjust(job: Job, base: int, place: int, start: float, end: float) -> int:
 
     def edit(before: tuple[Turn, ...]) -> list[Turn]:
         _check_places([place], before)
+        if end <= start:
+            raise _refused("end", "A turn ends after it starts.")
         turn = before[place]
         moved = replace(turn, start=_moved(turn.start, start), end=_moved(turn.end, end))
         return [*before[:place], moved, *before[place + 1 :]]

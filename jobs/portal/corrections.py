@@ -14,8 +14,10 @@ def context(job: Job) -> dict[str, Any]:
     if told["turn_version"] == turns.FIRST:
         return told
     wanting = remaking.wanting(job)
+    versions = list(job.turn_versions.order_by("-number"))
     told |= {
-        "corrections": list(job.turn_versions.order_by("-number")),
+        "corrections": versions,
+        "as_heard": versions[0].like == turns.FIRST,
         "undoable": correcting.undoable(job),
         "remade": remaking.under_way(wanting) if wanting else None,
         "remake": wanting is not None and job.media is not None,

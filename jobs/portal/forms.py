@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -54,7 +55,10 @@ ENGINE_FIELDS: dict[str, Task] = {"engine": "extraction", "recogniser": "transcr
 
 def _count(label: str) -> forms.IntegerField:
     widget = forms.NumberInput(attrs={"min": 1, "max": MOST_SPEAKERS, "inputmode": "numeric", "placeholder": "auto"})
-    return forms.IntegerField(label=label, required=False, min_value=1, max_value=MOST_SPEAKERS, widget=widget)
+    wrong = dict.fromkeys(("invalid", "min_value", "max_value"), f"Give 1 to {MOST_SPEAKERS} speakers.")
+    return forms.IntegerField(
+        label=label, required=False, min_value=1, max_value=MOST_SPEAKERS, widget=widget, error_messages=wrong
+    )
 
 
 def _choice(label: str, choices: list[tuple[str, str]], initial: str = "") -> forms.ChoiceField:
@@ -130,8 +134,17 @@ class SubmitForm(forms.Form):
             except JobError as error:
                 rule, name = error.details.get("rule"), error.details["field"]
                 field = FIELDS.get(name, name)
-                self.add_error(field if field in self.fields else None, f"This {rule}." if rule else error.message)
+                if field not in self.fields:
+                    field = None
+                self.add_error(field, self._in_labels(f"{field} {rule}.") if rule and field else error.message)
         return cleaned
+
+    def _in_labels(self, words: str) -> str:
+        """With what people see in place of the names of fields."""
+        return re.sub(r"\b[a-z]+_[a-z_]+\b|^\w+", lambda name: self._label(name[0]), words)
+
+    def _label(self, name: str) -> str:
+        return f"“{self.fields[name].label}”" if name in self.fields else name
 
     def _options(self) -> dict[str, Any]:
         """Of the task that is wanted."""

@@ -83,12 +83,13 @@ def jobs(request: HttpRequest) -> HttpResponse:
         found = found.filter(Q(name__icontains=name) | Q(source_url__icontains=name))
     if state := STATES.get(filters.cleaned_data.get("state", "")):
         found = found.filter(state)
+    form = SubmitForm()
     context = {
-        "form": SubmitForm(),
+        "form": form,
         "filters": filters,
         "page": Paginator(found, JOBS_A_PAGE).get_page(request.GET.get("page")),
         "any": owned_by(request.user).exists(),
-        "rates": settings.CREDITS_PER_SECOND,
+        "rates": [(offer.name, settings.CREDITS_PER_SECOND[offer.task]) for offer in form.offers],
         "most_bytes": max(settings.MAX_UPLOAD_BYTES, settings.MAX_RESUMABLE_BYTES),
         "part_bytes": MOST_PART_BYTES,
         "again": _again(request),

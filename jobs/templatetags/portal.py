@@ -30,7 +30,7 @@ def icon(name: str) -> SafeString:
 
 @register.filter
 def age(moment: datetime) -> str:
-    """just now, 5 min, 3 h, yesterday, 12 Mar."""
+    """just now, 5 min ago, 3 h ago, 12 Mar, 12 Mar 2024."""
     now = timezone.now()
     seconds = (now - moment).total_seconds()
     if seconds < 60:

@@ -5,7 +5,9 @@ import { addRow } from "./list.js";
 import { isMedia, lengthOf } from "./picking.js";
 import { sendInParts } from "./parts.js";
 import { clock } from "./player-view.js";
+import { credits, number, priceOf } from "./prices.js";
 import { queueRow, size } from "./queue-row.js";
+import { csrfToken } from "./site.js";
 import { send } from "./upload.js";
 import { fields, obstacle, onChange, task } from "./wanted.js";
 
@@ -18,7 +20,7 @@ let sending = false;
 // --- gathering
 
 function add(name, source) {
-  const item = { ...source, seconds: null, credits: null, view: null, refused: false };
+  const item = { ...source, token: token(), seconds: null, credits: null, view: null, refused: false, failed: false };
   item.view = queueRow(name, () => {
     queue.delete(item);
     item.view.row.remove();
@@ -58,8 +60,19 @@ function addStored({ again, name, seconds }) {
   return showCosts();
 }
 
+/** What no other attempt will change. */
 function refuse(item, words) {
   item.refused = true;
+  tell(item, words);
+}
+
+/** What another attempt may: the item stays and can be sent again. */
+function fail(item, words) {
+  item.failed = true;
+  tell(item, words);
+}
+
+function tell(item, words) {
   item.view.note(words, true);
   item.view.stopped();
 }
@@ -68,16 +81,12 @@ function refuse(item, words) {
 
 async function showCosts() {
   const known = [...queue].filter((item) => item.seconds !== null && !item.refused);
-  const query = new URLSearchParams({ task: task() });
-  for (const item of known) query.append("seconds", item.seconds);
-  const answer = await fetch(`${form.dataset.price}?${query}`, { headers: { Accept: "application/json" } });
-  if (!answer.ok) return;
-  const { credits, available } = await answer.json();
-  known.forEach((item, index) => (item.credits = credits[index]));
+  const { costs, available } = await priceOf(known, task(), form.dataset.price);
+  known.forEach((item, index) => (item.credits = costs[index] ?? null));
   for (const item of queue) {
     if (item.refused || item.url) continue;
-    if (item.credits === null) item.view.note("The cost is shown once its length is known.");
-    else item.view.fact(`${clock(item.seconds)} · ${number(item.credits)} credits`);
+    if (item.credits !== null) item.view.fact(`${clock(item.seconds)} · ${credits(item.credits)}`);
+    else if (item.seconds === null && !item.failed) item.view.note("The cost is shown once its length is known.");
   }
   showTotal(available);
 }
@@ -85,9 +94,9 @@ async function showCosts() {
 let balance = null;
 function showTotal(available = balance) {
   balance = available;
-  if (balance !== null) document.querySelector(".balance").textContent = `${number(balance)} credits`;
+  if (balance !== null) document.querySelector(".balance").textContent = credits(balance);
   const ready = [...queue].filter((item) => !item.refused);
-  const sum = ready.reduce((credits, item) => credits + (item.credits ?? 0), 0);
+  const sum = ready.reduce((before, item) => before + (item.credits ?? 0), 0);
   const short = balance !== null && sum > balance;
   list.hidden = start.hidden = queue.size === 0;
   const stop = ready.length ? obstacle(ready.length) : "";
@@ -100,13 +109,9 @@ function costs(ready, sum, short) {
   if (!ready.length) return "Nothing here can be sent.";
   const unknown = ready.some((item) => item.credits === null);
   if (unknown && !sum) return "The cost is not known yet.";
-  const cost = `${number(sum)} credits${unknown ? " and what is not known yet" : ""}`;
+  const cost = `${credits(sum)}${unknown ? " and what is not known yet" : ""}`;
   if (balance === null) return cost;
   return short ? `${cost}; you have only ${number(balance)}` : `${cost} of your ${number(balance)}`;
-}
-
-function number(value) {
-  return value.toLocaleString("en");
 }
 
 // --- sending
@@ -121,6 +126,8 @@ async function sendAll() {
 
 async function sendOne(item) {
   const request = fields();
+  request.set("token", item.token); // so that an answer that was lost does not make a second job
+  item.failed = false;
   const progress = (fraction) => {
     item.view.sending(fraction);
     item.view.note(fraction < 1 ? `Uploading, ${Math.round(fraction * 100)} %` : "Checking the recording");
@@ -128,17 +135,22 @@ async function sendOne(item) {
   item.view.note(item.file ? "Uploading" : "Sending");
   item.view.sending(0);
   try {
-    if (item.file && isLarge(item.file)) request.set("media", await storeInParts(item.file, progress));
+    if (item.file && isLarge(item.file)) item.media ??= await storeInParts(item.file, progress);
+    if (item.media) request.set("media", item.media);
     else if (item.file) request.set("file", item.file, item.file.name);
-    else if (item.media) request.set("media", item.media);
     else request.set("url", item.url);
     addRow(await send(form.action, request, request.has("media") ? () => {} : progress));
     queue.delete(item);
     item.view.row.remove();
     await showCosts();
   } catch (failure) {
-    refuse(item, failure.message);
+    if (failure.again) fail(item, failure.message);
+    else refuse(item, failure.message);
   }
+}
+
+function token() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function isLarge(file) {
@@ -147,8 +159,7 @@ function isLarge(file) {
 
 function storeInParts(file, progress) {
   const { uploads: address, partBytes } = form.dataset;
-  const token = form.elements.csrfmiddlewaretoken.value;
-  return sendInParts(file, { address, partBytes: Number(partBytes), token }, progress);
+  return sendInParts(file, { address, partBytes: Number(partBytes), token: csrfToken() }, progress);
 }
 
 // --- what the user does
@@ -160,6 +171,7 @@ clear.addEventListener("click", () => {
   showTotal();
 });
 form.addEventListener("submit", (event) => event.preventDefault());
+window.addEventListener("beforeunload", (event) => sending && event.preventDefault()); // it would stop the upload
 onChange(showCosts);
 gather({ addFiles, addLink });
 if (form.dataset.again) addStored(form.dataset);

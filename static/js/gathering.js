@@ -48,11 +48,3 @@ function takeDrops(addFiles) {
     });
   }
 }
-
-for (const label of form.querySelectorAll("label[role=button]")) {
-  label.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" && event.key !== " ") return;
-    event.preventDefault();
-    label.querySelector("input").click();
-  });
-}

@@ -91,15 +91,26 @@ async function showCorrected(job, answer, player) {
     location.assign(answer.url); // signed out meanwhile, or deleted
     return;
   }
+  document.getElementById("messages").replaceWith(page.getElementById("messages"));
+  const refused = document.querySelector("#messages .error");
+  if (refused && version(corrected) === version(job)) {
+    refused.scrollIntoView({ block: "nearest" }); // what was chosen and typed stays
+    return;
+  }
   const at = player.time;
   const above = top(job);
   const tab = job.querySelector("[role=tab][aria-selected=true]")?.id;
   player.pause();
-  document.getElementById("messages").replaceWith(page.getElementById("messages"));
   job.replaceWith(corrected);
   bring(corrected, at);
   document.getElementById(tab)?.click();
   scrollBy(0, top(corrected) - above);
+  refused?.scrollIntoView({ block: "nearest" });
+}
+
+/** The version of the turns that a page is of. */
+function version(job) {
+  return job.querySelector("[data-corrects] [name=version]")?.value;
 }
 
 /** How far down the window the player is. */

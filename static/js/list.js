@@ -6,10 +6,13 @@ import { listen } from "./socket.js";
 const list = document.getElementById("jobs");
 
 export function addRow(html) {
-  document.getElementById("first")?.remove();
-  document.getElementById("list-card").hidden = false;
   const row = parse(html);
-  if (rowOf(row.dataset.job)) return;
+  if (!rowOf(row.dataset.job)) prepend(row);
+}
+
+function prepend(row) {
+  document.getElementById("first")?.remove();
+  document.getElementById("listed").hidden = false;
   list.prepend(row);
   fillMeters(row);
 }
@@ -29,9 +32,10 @@ async function refresh(job) {
   if (!answer.ok) return;
   const row = parse(await answer.text());
   const old = rowOf(job);
-  if (old) old.replaceWith(row);
-  else if (onFirstPage()) list.prepend(row);
-  fillMeters(row);
+  if (old) {
+    old.replaceWith(row);
+    fillMeters(row);
+  } else if (onFirstPage()) prepend(row);
 }
 
 function onFirstPage() {

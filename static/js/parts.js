@@ -19,7 +19,7 @@ export async function sendInParts(file, { address, partBytes, token }, onProgres
       removeFingerprintOnSuccess: true,
       onProgress: (sent, total) => onProgress(sent / total),
       onSuccess: () => resolve(upload.url.split("/").pop()),
-      onError: (error) => reject(new Refused(words(error))),
+      onError: (error) => reject(new Refused(words(error), error.originalResponse?.getStatus())),
     });
     upload.findPreviousUploads().then(([begun]) => {
       if (begun) upload.resumeFromPreviousUpload(begun);
@@ -32,6 +32,6 @@ function words(error) {
   try {
     return JSON.parse(error.originalResponse.getBody()).detail;
   } catch {
-    return "The connection was lost. Nothing was charged. Send it again: it goes on where it stopped.";
+    return "The connection was lost. Nothing was charged. Start again: it goes on where it stopped.";
   }
 }

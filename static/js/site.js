@@ -15,7 +15,7 @@ for (const select of document.querySelectorAll("[data-submit]")) {
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-confirm]");
   for (const menu of document.querySelectorAll("details.menu[open]")) {
-    if (link || !menu.contains(event.target)) menu.open = false;
+    if (event.target.closest("a") || !menu.contains(event.target)) menu.open = false;
   }
   if (link) {
     event.preventDefault();
@@ -92,4 +92,6 @@ function hiddenField(name, value) {
   return field;
 }
 
+// A page that answers a form would send it again when it is reloaded, and make a second key.
+history.replaceState(history.state, "", location.href);
 fillMeters();

@@ -15,13 +15,17 @@ export function startTabs(root) {
       panel.hidden = !selected;
     }
   };
-  list.addEventListener("click", ({ target }) => target.closest("[role=tab]") && select(target.closest("[role=tab]")));
+  const choose = (tab) => {
+    select(tab);
+    history.replaceState(null, "", `#${tab.getAttribute("aria-controls")}`); // where a reload comes back to
+  };
+  list.addEventListener("click", ({ target }) => target.closest("[role=tab]") && choose(target.closest("[role=tab]")));
   list.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
     const next = tabs.at((tabs.indexOf(document.activeElement) + step) % tabs.length);
     event.stopPropagation();
-    select(next);
+    choose(next);
     next.focus();
   });
   select(tabs.find((tab) => `#${tab.getAttribute("aria-controls")}` === location.hash) ?? tabs[0]);

@@ -50,6 +50,11 @@ export function startTurns(job, { player, lanes }, show) {
     else if (!more) clear();
   });
   bar.querySelector("[data-clear]").addEventListener("click", clear);
+  bar.querySelector("[data-times]").addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault(); // a form's own way would press its first button, which gives the turn away
+    bar.requestSubmit(bar.querySelector("[value=adjust]"));
+  });
   bar.addEventListener("formdata", ({ formData }) => formData.set("turn", [...chosen].join(",")));
   document.addEventListener("keydown", (event) => {
     if (!bar.isConnected || event.ctrlKey || event.altKey || event.metaKey) return;
@@ -75,8 +80,9 @@ function sendHere(form, show) {
     try {
       await show(await fetch(form.getAttribute("action"), { method: "POST", body }));
     } catch {
-      for (const button of buttons) button.disabled = false;
       tell(UNREACHABLE);
+    } finally {
+      for (const button of buttons) button.disabled = false;
     }
   });
 }
@@ -86,6 +92,7 @@ function tell(words) {
   told.className = "message error";
   told.textContent = words;
   document.getElementById("messages").replaceChildren(told);
+  told.scrollIntoView({ block: "nearest" });
 }
 
 function describe(bar, turns) {

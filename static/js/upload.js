@@ -1,6 +1,14 @@
 // Sends one recording. XMLHttpRequest, because fetch does not tell how far an upload is.
 
-export class Refused extends Error {}
+const OF_THE_RECORDING = [400, 413]; // statuses that tell of the recording itself
+
+export class Refused extends Error {
+  /** `status` of the answer; without one there was none. */
+  constructor(words, status = 0) {
+    super(words);
+    this.again = !OF_THE_RECORDING.includes(status); // whether the same recording may be taken another time
+  }
+}
 
 /** Resolves to the HTML of the new job's row. Rejects with Refused, in words for the user. */
 export function send(address, fields, onProgress) {
@@ -11,10 +19,10 @@ export function send(address, fields, onProgress) {
     request.upload.addEventListener("progress", ({ loaded, total }) => total && onProgress(loaded / total));
     request.addEventListener("load", () => {
       if (request.status === 201) resolve(request.responseText);
-      else reject(new Refused(words(request)));
+      else reject(new Refused(words(request), request.status));
     });
     request.addEventListener("error", () =>
-      reject(new Refused("The connection was lost. Nothing was charged. Check the network and try again.")),
+      reject(new Refused("The connection was lost. Check the network and start again: nothing is charged twice.")),
     );
     request.send(fields);
   });

@@ -285,10 +285,12 @@ def test_a_transcript_is_searched_heard_and_corrected(
     page.click("role=tab[name=Speakers]")
     page.click(".rename summary >> nth=0")
     page.wait_for_selector(".rename[open] [name=name]:focus")
+    page.evaluate("window.neverReloaded = true")
     page.keyboard.type("Mary")  # over the name that is there
     page.keyboard.press("Enter")
     page.wait_for_selector(".lane .who >> text=Mary")
     page.wait_for_selector("#panel-speakers h3 >> text=Mary")  # on the tab where that was asked
+    assert page.evaluate("window.neverReloaded")
     assert complaints == []
     assert page.evaluate("window.violations") == []
 
@@ -338,6 +340,17 @@ def test_turns_are_corrected_where_they_are_heard_and_the_tracks_made_anew(
     page.wait_for_selector("#messages >> text=Undone: 1 turn removed.")
     assert page.locator(".turns-table tbody tr").count() == turns
 
+    page.check(".turns-table [name=turn] >> nth=0")
+    page.fill(".turn-bar [name=start]", "14")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#messages >> text=A turn ends after it starts.")
+    assert page.input_value(".turn-bar [name=start]") == "14"
+    page.fill(".turn-bar [name=start]", "0")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#messages >> text=A turn set to 0:00")
+    page.reload()
+    page.wait_for_selector("role=tab[name=Timeline][selected]")
+
     page.click("text=Re-make tracks")
     page.wait_for_selector("text=from the corrected turns of")
     page.wait_for_selector("#job[data-status=succeeded]", timeout=DONE_WITHIN)
@@ -358,6 +371,49 @@ def test_wrong_files_are_refused_before_and_after_sending(page: Page, soloist: S
     page.wait_for_selector("#queue >> text=Nothing was charged.")
     assert page.inner_text(".balance") == "20,000 credits"
     assert page.locator("#jobs li").count() == 0
+
+
+def test_what_was_cut_off_is_sent_again_by_one_click_and_makes_one_job(
+    page: Page, soloist: Soloist, sample: Path
+) -> None:
+    def cut(route: Route) -> None:
+        route.abort()
+
+    def lose_the_answer(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    sign_up(page, soloist, "connie@example.org")
+    page.set_input_files("#pick-files", sample)
+    page.wait_for_selector("#queue >> text=165 credits")
+    for fault in (cut, lose_the_answer):
+        page.route("**/jobs/submit", fault)
+        page.click("#go")
+        page.wait_for_selector("#queue .bad >> text=The connection was lost.")
+        page.unroute_all()
+        page.wait_for_selector("#go:enabled")
+    page.click("#go")
+    page.wait_for_selector("#queue", state="hidden")
+    page.reload()
+    assert page.locator("#jobs li").count() == 1
+    assert page.is_visible("[name=q]")
+    page.click("#options-summary")
+    page.fill("[name=num_speakers]", "99")
+    page.set_input_files("#pick-files", sample)
+    page.click("#go")
+    page.wait_for_selector("#queue .bad >> text=Give 1 to 20 speakers.")
+    assert page.is_enabled("#go")
+
+
+def test_a_reload_makes_no_second_key(page: Page, soloist: Soloist) -> None:
+    sign_up(page, soloist, "kay@example.org")
+    page.goto(f"{soloist.url}/account/keys")
+    page.fill("#id_name", "laptop")
+    page.click("text=Create key")
+    page.wait_for_selector("#secret")
+    page.reload()
+    assert page.locator("#secret").count() == 0
+    assert page.locator("tbody tr").count() == 1
 
 
 def test_a_large_recording_comes_in_by_parts_and_goes_on_after_a_cut(

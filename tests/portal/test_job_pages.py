@@ -5,6 +5,7 @@ import json
 import re
 import zipfile
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -147,6 +148,25 @@ def test_a_wrong_request_is_refused_in_words_and_costs_nothing(
     assert "Nothing was charged." in answer.json()["message"]
     assert not Job.objects.exists()
     assert ledger.available(alice) == before
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"num_speakers": "99"}, "Give 1 to 20 speakers."),
+        ({"min_speakers": "5", "max_speakers": "2"}, "“At least” must not be above “At most”."),
+    ],
+)
+def test_a_wrong_number_of_speakers_is_told_in_the_words_of_the_page(
+    alices: Client, recording: Path, fields: dict[str, str], words: str
+) -> None:
+    assert send(alices, recording, **fields).json()["message"].startswith(words)
+
+
+def test_without_javascript_what_can_be_chosen_has_its_price(alices: Client) -> None:
+    page = alices.get("/jobs").content.decode()
+    assert "Credits for each second: Speaker tracks 5.5, Who spoke when 5.5," in page
+    assert "dentification" not in page
 
 
 def test_a_file_and_a_link_at_once_are_refused(alices: Client, recording: Path) -> None:
@@ -306,6 +326,18 @@ def test_a_failed_job_tells_the_reason_where_it_is_known(alices: Client, running
     page = alices.get(f"/jobs/{running.uuid}").content.decode()
     assert "<h2>No speech was found in the recording.</h2>" in page
     assert "Failed: Failed" not in page
+
+
+def test_the_recording_of_a_failed_job_can_be_heard(alices: Client, running: Job) -> None:
+    lifecycle.fail(running, JobError("PROCESSING_FAILED"))
+    assert f'src="/jobs/{running.uuid}/recording?listen"' in alices.get(f"/jobs/{running.uuid}").content.decode()
+
+
+def test_headings_leave_out_no_level(alices: Client, finished: Job) -> None:
+    for answer in (alices.get(f"/jobs/{finished.uuid}"), Client().get("/")):
+        levels = [int(level) for level in re.findall(r"<h([1-6])", answer.content.decode())]
+        assert levels[0] == 1
+        assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
 def test_every_error_that_can_end_a_job_has_advice(alices: Client, running: Job) -> None:

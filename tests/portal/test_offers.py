@@ -149,7 +149,8 @@ def test_subtitles_that_are_there_get_their_speakers_without_any_model(
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(b"no subtitles at all", "This "), (b"", "empty"), (b"1\n" * 300_000, "larger than 500 kB")]
+    ("content", "words"),
+    [(b"no subtitles at all", "is not a SubRip"), (b"", "empty"), (b"1\n" * 300_000, "larger than 500 kB")],
 )
 def test_what_is_no_subtitles_is_refused_in_words(
     alices: Client, recording: Path, tmp_path: Path, content: bytes, words: str

@@ -111,6 +111,7 @@ def test_corrections_are_undone_one_by_one_and_none_is_lost(alices: Client, fini
     page = correct(alices, finished, "undo")
     assert turns.current(finished) == original
     assert 'value="undo"' not in page
+    assert "<strong>As the engine heard it</strong>" in page
     assert "There is no correction to undo." in correct(alices, finished, "undo")
     correct(alices, finished, "restore", to=3)
     assert len(turns.current(finished)) == len(original) - 2
@@ -140,7 +141,7 @@ def test_of_two_who_correct_at_once_one_is_told(finished: Job) -> None:
         ("give", {"turn": 0, "speaker": 7}, "There is no such speaker"),
         ("give", {"turn": 999, "speaker": 1}, "There is no such turn."),
         ("give", {"turn": "x", "speaker": 1}, "There is no such turn."),
-        ("adjust", {"turn": 0, "start": "2", "end": "1"}, "must start at 0 or later and end after that"),
+        ("adjust", {"turn": 0, "start": "2", "end": "1"}, "A turn ends after it starts."),
         ("adjust", {"turn": 0, "start": "soon", "end": "1"}, "Give a time as"),
         ("adjust", {"turn": 0, "start": "nan", "end": "1"}, "must have times that are numbers"),
         ("adjust", {"turn": 0, "start": "1e6", "end": "2e6"}, "must lie in the recording"),

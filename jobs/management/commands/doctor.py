@@ -19,6 +19,7 @@ from jobs import health
 from jobs.lifecycle import CLAIMS
 
 PACKAGES = ("django", "django-q2", "torch", "pyannote.audio", "av", "numpy")
+COLUMN = 10  # where what was found begins
 LEAST_FREE = 5 * 10**9  # bytes; tracks of an hour in stereo at 48 kHz are 0.7 GB for each speaker
 
 
@@ -39,7 +40,7 @@ class Command(BaseCommand):
             found, good = examine(), True
         except Wrong as problem:
             found, good = f"WRONG: {problem}", False
-        self.stdout.write(f"{name:<9} {found}")
+        self.stdout.write(f"{name:<{COLUMN}}{found}")
         return good
 
 
@@ -74,7 +75,7 @@ def disk() -> str:
 
 def engines() -> str:
     found = registry.available()
-    said = ", ".join(f"{name}: {missing or 'can run'}" for name, missing in found.items())
+    said = f"\n{' ' * COLUMN}".join(f"{name}: {missing or 'can run'}" for name, missing in found.items())
     if all(found.values()):
         raise Wrong(f"No engine can run here. {said}")
     return said
