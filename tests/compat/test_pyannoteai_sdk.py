@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import wave
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -14,6 +16,7 @@ from pyannoteai.sdk.client import PyannoteAIFailedJob
 from tests.serving import Soloist
 
 SECONDS = 10.0
+UNKNOWN = "https://example.invalid/talk.wav"
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pyannoteai")  # what the SDK says of uploads, polling
 
 
@@ -82,8 +85,31 @@ def test_the_sdk_sends_a_file_by_a_name_of_its_users(sdk, key, beginning):
     assert requests.get(link).content == beginning.read_bytes()
 
 
+async def test_the_sdk_serves_an_event_loop_by_threads(sdk, sample, tmp_path):
+    """It has no asynchronous client, so this is how asynchronous programs call it: all at once, by one client."""
+    samples = [cut(sample, tmp_path / f"{start}.wav", start, start + 3.8) for start in (10.6, 22.0)]
+    urls = await together(*((sdk.upload, path) for path in (*samples, cut(sample, tmp_path / "both.wav", 8.0, 28.0))))
+    assert len(set(urls)) == 3
+    ann, bob, both = urls
+    jobs = await together((sdk.voiceprint, ann), (sdk.voiceprint, bob), (sdk.diarize, both), (sdk.diarize, UNKNOWN))
+    *done, failed = await together(*((sdk.retrieve, job, 1) for job in jobs), return_exceptions=True)
+    assert isinstance(failed, PyannoteAIFailedJob)
+    assert [job["jobId"] for job in done] == jobs[:3]
+    voices = {name: job["output"]["voiceprint"] for name, job in zip(("Ann", "Bob"), done, strict=False)}
+    assert {turn["speaker"] for turn in done[2]["output"]["diarization"]} == {"SPEAKER_00", "SPEAKER_01"}
+    again = await together((sdk.identify, both, voices), (sdk.retrieve, jobs[2], 1))
+    known = (await asyncio.to_thread(sdk.retrieve, again[0], 1))["output"]["voiceprints"]
+    assert ({found["match"] for found in known}, again[1]["output"]) == ({"Ann", "Bob"}, done[2]["output"])
+
+
+async def together(*calls: tuple[Any, ...], return_exceptions: bool = False) -> list[Any]:
+    return list(
+        await asyncio.gather(*(asyncio.to_thread(*call) for call in calls), return_exceptions=return_exceptions)
+    )
+
+
 def test_the_sdk_tells_why_a_job_failed(sdk):
-    job_id = sdk.diarize("https://example.invalid/talk.wav")
+    job_id = sdk.diarize(UNKNOWN)
     with pytest.raises(PyannoteAIFailedJob, match="Could not load audio"):
         sdk.retrieve(job_id, every_seconds=1)
 
