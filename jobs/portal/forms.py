@@ -17,7 +17,7 @@ from jobs.errors import JobError
 from jobs.options import LARGEST_SUBTITLES, asked_for
 from jobs.shared_options import MOST_SPEAKERS
 
-from .offers import MEANINGS, offers, runnable
+from .offers import MEANINGS, missing, offers, runnable
 
 OVERLAP_CHOICES = [
     ("separate", "Split between the tracks"),
@@ -94,6 +94,7 @@ class SubmitForm(forms.Form):
     )
     # of a dialogue separation
     split_background = forms.BooleanField(label="Split the background into music and effects", required=False)
+    words_only = forms.BooleanField(label="Only words count as speech", required=False)
     # of music
     stems = _choice("Stems", STEM_CHOICES)
     splitter = _engine("Engine")
@@ -107,6 +108,8 @@ class SubmitForm(forms.Form):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.offers = offers()
+        self.without_words = missing("transcription")
+        self.fields["words_only"].widget.attrs["disabled"] = bool(self.without_words)
         self.several: set[str] = set()  # the fields of engines that leave a choice
         for field, task in ENGINE_FIELDS.items():
             names = runnable(task)
@@ -158,7 +161,8 @@ class SubmitForm(forms.Form):
                     "loudness": float(given["loudness"]) if given["loudness"] else None,
                 }
             case "dialogue":
-                return self._chosen("split_background") | {"engine": given["engine"] or AUTO}
+                engines = {"engine": given["engine"] or AUTO, "recogniser": given["recogniser"] or AUTO}
+                return self._chosen("split_background", "words_only") | engines
             case "stems":
                 stems = given["stems"].split(",") if given["stems"] else ()
                 return {"stems": stems, "engine": given["splitter"] or AUTO}

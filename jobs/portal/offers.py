@@ -31,7 +31,7 @@ class Offer:
 
 
 def offers() -> list[Offer]:
-    return [Offer(task, *meaning, _missing(task)) for task, meaning in MEANINGS.items()]
+    return [Offer(task, *meaning, missing(task)) for task, meaning in MEANINGS.items()]
 
 
 def runnable(task: Task) -> list[str]:
@@ -39,6 +39,7 @@ def runnable(task: Task) -> list[str]:
     return [name for name, missing in registry.available(task).items() if missing is None]
 
 
-def _missing(task: Task) -> str:
+def missing(task: Task) -> str:
+    """What the first choice of engine for a task lacks; empty where one can do it here."""
     lacking = registry.available(task)
     return "" if None in lacking.values() else next(missing for missing in lacking.values() if missing)

@@ -103,6 +103,35 @@ def test_stems_are_asked_for_where_an_engine_can_run(
     )
 
 
+def test_words_alone_are_speech_where_something_recognises_them(
+    alices: Client, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from audio_engine import registry
+
+    def box() -> str:
+        [found] = re.findall(r'<input type="checkbox" name="words_only"[^>]*>', alices.get("/jobs").content.decode())
+        return found
+
+    asked = {"task": "dialogue", "words_only": "on"}
+    assert "disabled" in box()
+    assert "manage.py models fetch" in option(alices, "words_only")
+    assert "manage.py models fetch" in send(alices, recording, **asked).json()["message"]
+    words = {"words": "tests.audio_engine.scripted:ScriptedTranscriber"}
+    monkeypatch.setattr(registry, "ENGINES", {**registry.ENGINES, **words})
+    assert "disabled" not in box()
+    assert "missing" not in option(alices, "words_only")
+    assert send(alices, recording, **asked, split_background="on").status_code == 422
+    assert send(alices, recording, **asked).status_code == 201
+    assert Job.objects.get().options["words_only"]
+
+
+def option(client: Client, name: str) -> str:
+    """The part of the form that holds a checkbox, from its heading to the next."""
+    page = client.get("/jobs").content.decode()
+    _, after = page.split(f'name="{name}"')
+    return after[: after.index('<div data-for="stems">')]
+
+
 # --- of a recording that is there
 
 
