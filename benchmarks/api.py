@@ -1,6 +1,5 @@
 """How long the API takes to answer: `python -m benchmarks.api`. The web server on SQLite, asked by one client over one
-connection, in turn with a `bare_view` under a server of the same kind. No worker runs; as one would, this process keeps
-the database open.
+connection, in turn with a `bare_view` under a server of the same kind. No worker runs meanwhile.
 
 The account has jobs, one of which is done: two speakers, whose turns were given, in a recording of three seconds.
 """
@@ -11,7 +10,6 @@ import argparse
 import http.client
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -59,11 +57,8 @@ def main() -> None:
         soloist = Soloist(Path(folder), environment={"SOLOIST_RATE_LIMIT": "1000000000"})
         try:
             soloist.start()
-            kept = sqlite3.connect(next(Path(folder).glob("*.sqlite3")))
-            kept.execute("SELECT count(*) FROM jobs_job").fetchone()
             contenders = {"a bare view": partial(repeatedly, Asked(port), "/"), **ours(soloist, Path(folder))}
             report(contenders)
-            kept.close()
         finally:
             soloist.stop()
 

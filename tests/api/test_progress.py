@@ -340,13 +340,13 @@ def settled(measure, most) -> bool:
 def test_open_streams_hold_no_threads_and_no_database(web, http, console, job):
     assert web.web
     http.get(f"jobs/{job}")
-    before = threads(web.web.pid)
+    before, opened = threads(web.web.pid), databases(web.web.pid)
     with ExitStack() as open_streams:
         streams = [open_streams.enter_context(http.stream("GET", f"jobs/{job}/events")) for _ in range(LIMIT)]
         lines = [stream.iter_lines() for stream in streams]
         assert all(next(line) == "retry: 2000" for line in lines)
         assert settled(lambda: threads(web.web.pid), before + 4)  # the poller's own come and go
-        assert settled(lambda: databases(web.web.pid), 2)
+        assert settled(lambda: databases(web.web.pid), opened + 2)
         refused = http.get(f"jobs/{job}/events")
         assert (refused.status_code, refused.json()["code"]) == (429, "TOO_MANY_STREAMS")
         assert refused.json()["details"] == {"limit": LIMIT}
