@@ -1,4 +1,4 @@
-"""Whether there is a GPU for PyTorch, found out without importing PyTorch and without touching the GPU."""
+"""Whether there is a GPU for PyTorch and how large, found out without importing PyTorch or touching the GPU."""
 
 from __future__ import annotations
 
@@ -6,17 +6,65 @@ import ctypes
 import os
 import platform
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 Accelerator = Literal["cuda", "mps"]
+DEVICE_VARIABLE = "SOLOIST_DEVICE"
+DEVICES = ("auto", "cpu", "gpu")
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class GpuMemory:
+    """Of the GPU that PyTorch uses, in megabytes."""
+
+    total: int
+    free: int
+
+
+def gpu_allowed() -> bool:
+    """Whether networks may run on a GPU, by the operator's word."""
+    return os.environ.get(DEVICE_VARIABLE) != "cpu"
+
+
+def gpu_demanded() -> bool:
+    """Whether networks that can use a GPU may run nowhere else, by the operator's word."""
+    return os.environ.get(DEVICE_VARIABLE) == "gpu"
+
+
+def gpu_lacking(megabytes: int) -> str | None:
+    """What keeps networks that take so much memory at least from running where they have to, with the remedy.
+
+    Judged by the whole memory of the GPU: what is free now may be more by the time that a job is run, and the models
+    that a worker keeps warm are among what is taken.
+    """
+    if not gpu_demanded():
+        return None
+    cpu = f"or let the CPU do it: {DEVICE_VARIABLE}=auto"
+    if accelerator() is None:
+        return f"It may only run on a GPU, and PyTorch has none here. Give this machine one, {cpu}."
+    memory = gpu_memory()
+    if memory is None or memory.total >= megabytes:
+        return None
+    return (
+        f"It may only run on a GPU, where it takes about {megabytes:,} MB of memory at least. The one here has "
+        f"{memory.total:,} MB, of which {memory.free:,} MB are free now. Give this machine a larger one, {cpu}."
+    )
 
 
 @cache
 def accelerator() -> Accelerator | None:
-    """What the installed PyTorch can compute on beside the CPU. AMD's GPUs go by "cuda" in PyTorch too."""
+    """What the installed PyTorch can compute on beside the CPU, None also where the operator wants no GPU used. AMD's
+    GPUs go by "cuda" in PyTorch too.
+    """
+    if not gpu_allowed():
+        return None
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return "mps"
     build = _torch_build()
@@ -39,13 +87,45 @@ def _torch_build() -> set[str]:
 
 def _nvidia_gpus() -> int:
     """As NVIDIA's management library counts them; 0 without a driver."""
+    with _management_library() as library:
+        if library is None:
+            return 0
+        count = ctypes.c_uint(0)
+        library.nvmlDeviceGetCount_v2(ctypes.byref(count))
+        return count.value
+
+
+class _Memory(ctypes.Structure):
+    """NVML's nvmlMemory_t, in bytes."""
+
+    _fields_ = [("total", ctypes.c_ulonglong), ("free", ctypes.c_ulonglong), ("used", ctypes.c_ulonglong)]
+
+
+def gpu_memory() -> GpuMemory | None:
+    """None where NVIDIA's management library does not tell, as of other makers' GPUs."""
+    number = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
+    handle, memory = ctypes.c_void_p(), _Memory()
+    with _management_library() as library:
+        if library is None or not number.isdecimal():
+            return None
+        if library.nvmlDeviceGetHandleByIndex_v2(int(number), ctypes.byref(handle)) != 0:
+            return None
+        if library.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory)) != 0:
+            return None
+    return GpuMemory(memory.total // MEGABYTE, memory.free // MEGABYTE)
+
+
+@contextmanager
+def _management_library() -> Iterator[ctypes.CDLL | None]:
+    """NVIDIA's, at work; None without a driver."""
     try:
         library = ctypes.CDLL("libnvidia-ml.so.1")
     except OSError:
-        return 0
-    if library.nvmlInit_v2() != 0:
-        return 0
-    count = ctypes.c_uint(0)
-    library.nvmlDeviceGetCount_v2(ctypes.byref(count))
-    library.nvmlShutdown()
-    return count.value
+        library = None
+    if library is None or library.nvmlInit_v2() != 0:
+        yield None
+        return
+    try:
+        yield library
+    finally:
+        library.nvmlShutdown()

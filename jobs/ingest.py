@@ -308,7 +308,7 @@ def _limit(pid: int) -> None:
 def environment(threads: int) -> dict[str, str]:
     """For a process that reads what strangers send: without the server's secrets. `threads` 0 is a library's choice."""
     kept = {name: value for name, value in os.environ.items() if name not in settings.VARIABLE_NAMES}
-    kept["SOLOIST_MODELS_DIR"] = str(settings.MODELS_DIR)
+    kept |= {"SOLOIST_MODELS_DIR": str(settings.MODELS_DIR), "SOLOIST_DEVICE": settings.DEVICE}
     return kept | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
 
 

@@ -14,6 +14,8 @@ from typing import Any, Literal
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from audio_engine.hardware import DEVICES
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 Kind = Literal["str", "bool", "int", "list", "json"]
 BOOLEANS = {"true", "false", "yes", "no", "on", "off", "1", "0"}
@@ -82,6 +84,11 @@ VARIABLES: dict[str, Variable] = {
         "list", [], "Sites that recordings may come from, by yt-dlp's names (youtube,vimeo); none if empty."
     ),
     "SOLOIST_LINK_SECONDS": Variable("int", 3600, "Life of a signed download link, in seconds."),
+    "SOLOIST_DEVICE": Variable(
+        "str",
+        "auto",
+        "Where networks compute that can use a GPU: `gpu` and nowhere else, `cpu`, or by `auto` on a GPU if one works.",
+    ),
     "SOLOIST_ENGINE_THREADS": Variable("int", 0, "CPU threads of the engine; all cores if 0."),
     "SOLOIST_ENGINE_TIMEOUT": Variable("int", 6 * 3600, "Seconds after which one run of the engine is given up."),
     "SOLOIST_MODELS_DIR": Variable("str", "", "Folder for fetched models; `models` in the data folder if empty."),
@@ -119,6 +126,14 @@ def read(name: str) -> Any:
         return getattr(_env, variable.kind)(name)
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} is {written!r}, which cannot be read as {variable.kind}.") from error
+
+
+def device() -> str:
+    """Raises ImproperlyConfigured."""
+    written = str(read("SOLOIST_DEVICE"))
+    if written not in DEVICES:
+        raise ImproperlyConfigured(f"SOLOIST_DEVICE is {written!r}; it has to be one of {', '.join(DEVICES)}.")
+    return written
 
 
 def prices() -> dict[str, Decimal]:

@@ -10,7 +10,7 @@ from typing import Any
 import environ
 from csp.constants import NONCE, SELF
 
-from .env import BASE_DIR, VARIABLES, data_dir, given_turns_price, prices, read, secret_key, surface_prices
+from .env import BASE_DIR, VARIABLES, data_dir, device, given_turns_price, prices, read, secret_key, surface_prices
 
 VARIABLE_NAMES = tuple(VARIABLES)
 DATA_DIR = data_dir()
@@ -279,6 +279,8 @@ FETCH_TIMEOUT = read("SOLOIST_FETCH_TIMEOUT")
 FETCH_ALLOW = tuple(ip_network(network) for network in read("SOLOIST_FETCH_ALLOW"))
 EXTRACTORS = read("SOLOIST_EXTRACTORS")
 LINK_SECONDS = read("SOLOIST_LINK_SECONDS")
+DEVICE = device()
+os.environ["SOLOIST_DEVICE"] = DEVICE  # for the engine, which knows no settings
 ENGINE_THREADS = read("SOLOIST_ENGINE_THREADS")
 ENGINE_TIMEOUT = read("SOLOIST_ENGINE_TIMEOUT")
 MODELS_DIR = (BASE_DIR / read("SOLOIST_MODELS_DIR")).resolve() if read("SOLOIST_MODELS_DIR") else DATA_DIR / "models"

@@ -11,6 +11,8 @@ import numpy.typing as npt
 import torch
 
 from ..errors import EngineError
+from ..hardware import gpu_allowed, gpu_demanded
+from ..models.needs import unusable_gpu
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +22,31 @@ Outputs = npt.NDArray[np.float32]
 
 
 def best_device() -> torch.device:
+    """By what PyTorch finds and what the operator allows."""
+    if not gpu_allowed():
+        return torch.device("cpu")
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def place_best(place: Callable[[torch.device], object]) -> None:
+    """`place` networks on the best device that runs them, which it raises of those that do not: in the end the CPU.
+
+    Raises EngineError ENGINE_UNAVAILABLE or OUT_OF_MEMORY where the operator wants a GPU and no CPU.
+    """
+    device = best_device()
+    if device.type == "cpu" and gpu_demanded():
+        raise unusable_gpu("PyTorch finds none")
+    try:
+        place(device)
+    except Exception as error:  # a driver that is too old, a GPU without kernels, an operation that MPS lacks
+        if device.type == "cpu":
+            raise
+        if gpu_demanded():
+            raise unusable_gpu(error, short=out_of_memory(error)) from error
+        log.warning("%s cannot be used, so the CPU is: %s", device, error)
+        place(torch.device("cpu"))
 
 
 class Appetite:
@@ -72,7 +96,7 @@ class WithinMemory:
             try:
                 outputs.append(self._forward(*(tensor[done : done + most] for tensor in batch)))
             except (RuntimeError, MemoryError) as error:
-                if not _out_of_memory(error):
+                if not out_of_memory(error):
                     raise
                 self._most = _smaller(most, error)
             else:
@@ -82,9 +106,11 @@ class WithinMemory:
         return np.concatenate(outputs)
 
 
-def _out_of_memory(error: Exception) -> bool:
+def out_of_memory(error: Exception) -> bool:
     from lightning.pytorch.utilities.memory import is_oom_error  # which takes seconds to import
 
+    if isinstance(error, EngineError):
+        return error.code == "OUT_OF_MEMORY"
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or is_oom_error(error)
 
 

@@ -5,10 +5,29 @@ from __future__ import annotations
 import logging
 
 from ..errors import EngineError
+from ..hardware import DEVICE_VARIABLE, gpu_lacking, gpu_memory
 from .catalogue import Model, needed_by
 from .store import absent, fetchable, refusal
 
 log = logging.getLogger(__name__)
+
+OF_CUDA = 500  # megabytes that CUDA and its libraries take for themselves, about
+# What an engine's networks take for one window, weights included, as `python -m benchmarks.gpu_need` counts it; of
+# Whisper the weights alone.
+GPU_MEGABYTES = {
+    "pyannote": 90,
+    "pyannote-shared": 340,
+    "pyannote-exact": 90,
+    "pyannote-3.1": 90,
+    "pixit": 1400,
+    "htdemucs": 580,
+    "htdemucs_ft": 1100,
+    "htdemucs_6s": 600,
+    "whisper-large-v3-turbo": 1622,
+    "whisper-large-v3": 3094,
+    "whisper-small": 486,
+    "whisper-base": 148,
+}
 
 
 def lacking(engine: str) -> str | None:
@@ -26,6 +45,11 @@ def lacking(engine: str) -> str | None:
                 "models folder into this one's."
             )
     return None
+
+
+def too_large(engine: str) -> str | None:
+    """What keeps an engine's networks from running on the GPU, where the operator lets them run nowhere else."""
+    return gpu_lacking(GPU_MEGABYTES[engine] + OF_CUDA)
 
 
 def not_here(model: Model, engine: str) -> str:
@@ -46,3 +70,13 @@ def unusable(model: Model, error: Exception) -> EngineError:
         f"python manage.py models check {model.name}. Fetch them anew with: python manage.py models fetch {model.name}",
         details={"model": model.repository},
     )
+
+
+def unusable_gpu(reason: Exception | str, *, short: bool = False) -> EngineError:
+    """Of a GPU that the operator wants used, and no CPU, and that does not work. ENGINE_UNAVAILABLE, or OUT_OF_MEMORY
+    where it is only `short` of memory, since another time more may be free.
+    """
+    memory = gpu_memory()
+    has = f" It has {memory.total:,} MB of memory, {memory.free:,} MB of them free." if memory else ""
+    message = f"{DEVICE_VARIABLE}=gpu, and the GPU cannot be used: {reason}.{has}"
+    return EngineError("OUT_OF_MEMORY" if short else "ENGINE_UNAVAILABLE", message, permanent=not short)

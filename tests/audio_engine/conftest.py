@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
 
-from audio_engine import registry
+from audio_engine import hardware, registry
 from tests.audio_engine import scripted as scripted_engines
 
 WHISPER = "whisper-large-v3-turbo"
@@ -76,3 +78,45 @@ def gpu_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
             monkeypatch.setattr(torch.cuda, name, lambda _, figure=figure: figure)
 
     return have
+
+
+class ManagementLibrary:
+    """NVIDIA's, on a machine with so many GPUs, of whose memory so many megabytes are free."""
+
+    def __init__(self, gpus: int, total: int, free: int) -> None:
+        self.gpus, self.total, self.free = gpus, total, free
+
+    def nvmlInit_v2(self) -> int:
+        return 0
+
+    def nvmlDeviceGetCount_v2(self, count: Any) -> int:
+        count._obj.value = self.gpus
+        return 0
+
+    def nvmlDeviceGetHandleByIndex_v2(self, number: int, handle: Any) -> int:
+        handle._obj.value = 1
+        return 0 if number < self.gpus else 2
+
+    def nvmlDeviceGetMemoryInfo(self, handle: Any, memory: Any) -> int:
+        memory._obj.total, memory._obj.free = self.total * 10**6, self.free * 10**6
+        return 0
+
+    def nvmlShutdown(self) -> int:
+        return 0
+
+
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """What NVIDIA's driver says that there is."""
+    real = ctypes.CDLL
+
+    def have(number: int, total: int = 80_000, free: int = 80_000) -> None:
+        def load(name: str | None, *args: Any) -> Any:
+            return ManagementLibrary(number, total, free) if name == "libnvidia-ml.so.1" else real(name, *args)
+
+        monkeypatch.setattr(ctypes, "CDLL", load)
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        hardware.accelerator.cache_clear()
+
+    yield have
+    hardware.accelerator.cache_clear()

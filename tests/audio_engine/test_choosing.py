@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import queue
 import shutil
 import threading
@@ -17,6 +16,9 @@ from audio_engine import hardware, registry, server
 from audio_engine.backends.base import Backend
 from audio_engine.errors import EngineError
 from audio_engine.models import MODELS, locate
+from audio_engine.models.needs import GPU_MEGABYTES, OF_CUDA
+from jobs.errors import JobError
+from jobs.options import asked_for
 
 COMMUNITY = MODELS["speaker-diarization-community-1"]
 REVISION = "89abcdef" * 5
@@ -60,37 +62,6 @@ def token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_HUB_OFFLINE")
 
 
-class ManagementLibrary:
-    """NVIDIA's, on a machine with so many GPUs."""
-
-    def __init__(self, gpus: int) -> None:
-        self.gpus = gpus
-
-    def nvmlInit_v2(self) -> int:
-        return 0
-
-    def nvmlDeviceGetCount_v2(self, count: Any) -> int:
-        count._obj.value = self.gpus
-        return 0
-
-    def nvmlShutdown(self) -> int:
-        return 0
-
-
-@pytest.fixture
-def gpus(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def have(number: int) -> None:
-        real = ctypes.CDLL
-
-        def load(name: str | None, *args: Any) -> Any:
-            return ManagementLibrary(number) if name == "libnvidia-ml.so.1" else real(name, *args)
-
-        monkeypatch.setattr(ctypes, "CDLL", load)
-        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-
-    return have
-
-
 def put(folder: Path) -> None:
     for file in COMMUNITY.files:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
@@ -120,6 +91,45 @@ def test_with_models_and_a_gpu_auto_is_pyannote(models: Path, gpus):
 def test_with_a_token_and_a_gpu_auto_is_pyannote_whose_models_will_be_fetched(models: Path, gpus, token):
     gpus(1)
     assert registry.resolve().name == "pyannote"
+
+
+def test_a_gpu_that_the_operator_wants_unused_does_not_count(models: Path, gpus, monkeypatch: pytest.MonkeyPatch):
+    gpus(1)
+    put(models / COMMUNITY.name)
+    monkeypatch.setenv("SOLOIST_DEVICE", "cpu")
+    assert hardware.accelerator() is None
+    assert registry.resolve().name == "embedded"
+
+
+def test_with_nothing_but_a_gpu_allowed_a_named_engine_needs_one(models: Path, gpus, monkeypatch: pytest.MonkeyPatch):
+    put(models / COMMUNITY.name)
+    gpus(0)
+    assert registry.resolve("pyannote").name == "pyannote"
+    monkeypatch.setenv("SOLOIST_DEVICE", "gpu")
+    with pytest.raises(JobError, match=r"PyTorch has none here.*SOLOIST_DEVICE=auto") as refused:
+        asked_for("extraction", engine="pyannote")
+    assert (refused.value.code, refused.value.details["field"]) == ("ENGINE_UNAVAILABLE", "engine")
+    assert registry.resolve().name == "embedded"
+
+
+def test_a_gpu_that_is_too_small_is_told_with_what_it_takes_and_has(models: Path, gpus, monkeypatch):
+    put(models / COMMUNITY.name)
+    gpus(1, total=500, free=120)
+    assert asked_for("extraction", engine="pyannote")
+    monkeypatch.setenv("SOLOIST_DEVICE", "gpu")
+    with pytest.raises(JobError) as refused:
+        asked_for("extraction", engine="pyannote")
+    needed = GPU_MEGABYTES["pyannote"] + OF_CUDA
+    assert refused.value.code == "ENGINE_UNAVAILABLE"
+    for part in (f"about {needed} MB", "has 500 MB", "120 MB are free", "SOLOIST_DEVICE=auto"):
+        assert part in refused.value.message
+    assert registry.resolve().name == "embedded"
+    gpus(1, total=needed, free=0)  # of which a model that is kept warm may hold all
+    assert asked_for("extraction", engine="pyannote")
+
+
+def test_it_is_known_of_each_engine_with_weights_what_it_takes_of_a_gpu():
+    assert set(GPU_MEGABYTES) | {"htdemucs-vocals"} == {name for model in MODELS.values() for name in model.engines}
 
 
 def test_a_gpu_that_is_hidden_does_not_count(models: Path, gpus, monkeypatch: pytest.MonkeyPatch):

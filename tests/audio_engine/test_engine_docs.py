@@ -23,6 +23,7 @@ from audio_engine.backends.pyannote import diarizer as pyannote
 from audio_engine.backends.rnnoise import library
 from audio_engine.errors import EngineError
 from audio_engine.models.catalogue import needed_by
+from audio_engine.models.needs import GPU_MEGABYTES, OF_CUDA
 from audio_engine.pipeline import run
 from audio_engine.types import SpeakerBounds, SpeakerRequest
 
@@ -43,6 +44,16 @@ def test_the_table_has_every_engine_in_the_order_of_auto():
 def test_the_sizes_told_are_the_catalogues(name: str):
     told = [int(size.replace(",", "")) for size in re.findall(r"([\d,]+) MB", rows()[name][1])]
     assert told == [model.megabytes for model in needed_by(name) if model.megabytes]
+
+
+def test_what_engines_take_of_a_gpu_is_told_as_it_is_asked_for():
+    page = " ".join((DOCS / "engines.md").read_text().split())
+    told, found = re.search("for one window, in MB: (.+?) models the size", page), {}
+    for names, megabytes in re.findall(r"((?:`[\w.-]+`(?:, | and )?)+) (\d+)", told[1]):
+        found |= dict.fromkeys(re.findall(r"`([\w.-]+)`", names), int(megabytes))
+    cleaner = {"htdemucs-vocals": GPU_MEGABYTES["htdemucs"]}
+    asked = {name: each + OF_CUDA for name, each in (GPU_MEGABYTES | cleaner).items() if not name.startswith("whisper")}
+    assert found == asked
 
 
 def licence_of(distribution: str) -> str | None:

@@ -25,8 +25,10 @@ def test_models_that_cannot_be_fetched_fail_the_job_that_asked_for_them(alice, m
     assert ledger.available(alice) == before
 
 
-def test_the_engine_gets_the_models_folder_and_no_token(monkeypatch, settings):
+def test_the_engine_gets_the_models_folder_the_device_and_no_token(monkeypatch, settings):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    settings.DEVICE = "gpu"
     environment = ingest.environment(threads=2)
     assert environment["SOLOIST_MODELS_DIR"] == str(settings.MODELS_DIR)
+    assert environment["SOLOIST_DEVICE"] == "gpu"
     assert "hf_secret" not in environment.values()

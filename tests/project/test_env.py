@@ -39,6 +39,14 @@ def test_a_value_of_the_wrong_type_is_refused_with_the_variables_name(monkeypatc
         env.read(name)
 
 
+def test_a_device_that_there_is_not_is_refused(monkeypatch):
+    monkeypatch.setenv("SOLOIST_DEVICE", "gpu")
+    assert env.device() == "gpu"
+    monkeypatch.setenv("SOLOIST_DEVICE", "cuda")
+    with pytest.raises(ImproperlyConfigured, match="SOLOIST_DEVICE is 'cuda'; it has to be one of auto, cpu, gpu"):
+        env.device()
+
+
 def test_a_task_without_a_price_of_its_own_keeps_the_default(monkeypatch):
     monkeypatch.setenv("SOLOIST_CREDITS_PER_SECOND", '{"extraction": 0.1}')
     assert env.prices()["extraction"] == Decimal("0.1")

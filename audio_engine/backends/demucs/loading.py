@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from pathlib import Path
 from typing import cast
 
-import torch
 import yaml
 from demucs.apply import BagOfModels
 from demucs.hf import load_safetensors_model
@@ -16,10 +14,8 @@ from safetensors import safe_open
 
 from ...models import Model, locate
 from ...models.needs import unusable
-from ..devices import best_device
+from ..devices import place_best
 from .networks import Networks
-
-log = logging.getLogger(__name__)
 
 ARCHITECTURE = "demucs.htdemucs.HTDemucs"
 GPU_BATCH, CPU_BATCH = 8, 1  # segments at once; on a CPU one already keeps it busy
@@ -38,7 +34,7 @@ def load_networks(model: Model, sources: tuple[str, ...]) -> Networks:
             raise ValueError(f"it tells {networks.sources} apart, not {sources}")
     except Exception as error:  # each library that reads a part of it raises what it likes
         raise unusable(model, error) from error
-    _place(networks)
+    place_best(lambda device: networks.place(device, CPU_BATCH if device.type == "cpu" else GPU_BATCH))
     return networks
 
 
@@ -62,14 +58,3 @@ def _network(path: Path) -> HTDemucs:
     if metadata.get("klass") != ARCHITECTURE or "structure" in metadata:
         raise ValueError(f"{path.name} holds no {ARCHITECTURE}")
     return cast(HTDemucs, load_safetensors_model(path))
-
-
-def _place(networks: Networks) -> None:
-    device = best_device()
-    if device.type == "cpu":
-        return
-    try:
-        networks.place(device, GPU_BATCH)
-    except Exception as error:  # a driver that is too old, a GPU without kernels, an operation that MPS lacks
-        log.warning("%s cannot be used, so the CPU is: %s", device, error)
-        networks.place(torch.device("cpu"), CPU_BATCH)

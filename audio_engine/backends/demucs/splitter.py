@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...errors import EngineError
 from ...memory import Samples
 from ...models import MODELS, locate
-from ...models.needs import not_here
+from ...models.needs import not_here, too_large
 from ...models.offline import go_offline
 from ..base import Splitter
 
@@ -33,7 +33,7 @@ class DemucsSplitter(Splitter):
             return "The package demucs is not installed: pip install demucs"
         if locate(self._model) is None:
             return not_here(self._model, self.name)
-        return None
+        return too_large(self.name)
 
     def load(self) -> None:
         if self._networks is not None:

@@ -16,7 +16,7 @@ from ...hardware import accelerator
 from ...memory import Samples
 from ...models import MODELS, locate
 from ...models.catalogue import needed_by
-from ...models.needs import lacking
+from ...models.needs import lacking, too_large
 from ...models.offline import go_offline
 from ...models.store import absent
 from ...overlaps import Overlap, Overlaps
@@ -59,7 +59,7 @@ class PixitSeparator(SpeechSeparator):
             names = ", ".join(lacks)
             commands = "; ".join(f"pip install {package}" for package in lacks.values())
             return f"Packages are not installed that it needs, {names}: {commands}"
-        return packages.missing() or lacking(self.name)
+        return packages.missing() or lacking(self.name) or too_large(self.name)
 
     def suits(self) -> bool:
         return accelerator() is not None

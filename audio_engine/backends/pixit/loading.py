@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -14,9 +13,7 @@ import torch
 from ...errors import EngineError
 from ...models import Model, locate
 from ...models.needs import unusable
-from ..devices import Appetite, Outputs, WithinMemory, best_device
-
-log = logging.getLogger(__name__)
+from ..devices import Appetite, Outputs, WithinMemory, place_best
 
 ARCHITECTURE = "pyannote.audio.models.separation.ToTaToNet"
 # Windows at once. On a CPU more are no faster, and each takes 150 MB.
@@ -75,7 +72,7 @@ def load_network(separation: Model, wavlm: Model) -> StreamNetwork:
         raise EngineError("ENGINE_UNAVAILABLE", f"Packages for it cannot be used here: {error}") from error
     except Exception as error:  # each library that reads a part of it raises what it likes
         raise unusable(separation, error) from error
-    _place(network)
+    place_best(network.place)
     return network
 
 
@@ -89,17 +86,6 @@ def _read(path: Path) -> Any:
             return super().load_state_dict(state_dict, strict, assign)
 
     return Adopting.load_from_checkpoint(path, map_location="cpu", weights_only=False)
-
-
-def _place(network: StreamNetwork) -> None:
-    device = best_device()
-    try:
-        network.place(device)
-    except Exception as error:  # a driver that is too old, a GPU without kernels, an operation that MPS lacks
-        if device.type == "cpu":
-            raise
-        log.warning("%s cannot be used, so the CPU is: %s", device, error)
-        network.place(torch.device("cpu"))
 
 
 @contextmanager

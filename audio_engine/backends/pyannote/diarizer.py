@@ -15,7 +15,7 @@ from ...memory import Samples
 from ...models import MODELS, locate
 from ...models.catalogue import needed_by
 from ...models.checking import digest
-from ...models.needs import lacking
+from ...models.needs import lacking, too_large
 from ...models.offline import go_offline
 from ...models.store import absent
 from ...types import Diarization, Progress, SpeakerBounds, Stage
@@ -55,7 +55,7 @@ class PyannoteDiarizer(Diarizer):
         for module, package in (("torch", "torch"), ("pyannote.audio", "pyannote.audio")):
             if not _installed(module):
                 return f"The package {package} is not installed: pip install {package}"
-        return lacking(self.name)
+        return lacking(self.name) or too_large(self.name)
 
     def suits(self) -> bool:
         return self._recommended and accelerator() is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +13,12 @@ from pyannote.audio.core.plda import PLDA
 
 from ...models import MODELS, Model, locate
 from ...models.needs import unusable
-from ..devices import best_device
+from ..devices import place_best
 from .pipelines import ExactSpeakerDiarization, FastSpeakerDiarization
 from .sharing import SharedSpeakerDiarization
 
 if TYPE_CHECKING:
     from .diarizer import Mode
-
-log = logging.getLogger(__name__)
 
 SUBFOLDER = "$model/"
 PIPELINES: dict[Mode, type[ExactSpeakerDiarization]] = {
@@ -45,7 +43,7 @@ def load_pipeline(model: Model, mode: Mode) -> ExactSpeakerDiarization:
         pipeline: ExactSpeakerDiarization = Pipeline.from_pretrained(configuration(stored.folder, PIPELINES[mode]))
     except Exception as error:  # each library that reads a part of it raises what it likes
         raise unusable(model, error) from error
-    _place(pipeline)
+    place_best(partial(_on, pipeline))
     if mode != "exact":
         sizes = CPU_BATCHES if pipeline.device.type == "cpu" else GPU_BATCHES[mode]
         pipeline.segmentation_batch_size, pipeline.embedding_batch_size = sizes
@@ -79,13 +77,6 @@ def _local(value: Any, folder: Path) -> Any:
     return value
 
 
-def _place(pipeline: ExactSpeakerDiarization) -> None:
-    device = best_device()
-    try:
-        pipeline.to(device)
-        pipeline.try_networks()
-    except Exception as error:  # a driver that is too old, a GPU without kernels, an operation that MPS lacks
-        if device.type == "cpu":
-            raise
-        log.warning("%s cannot be used, so the CPU is: %s", device, error)
-        pipeline.to(torch.device("cpu"))
+def _on(pipeline: ExactSpeakerDiarization, device: torch.device) -> None:
+    pipeline.to(device)
+    pipeline.try_networks()

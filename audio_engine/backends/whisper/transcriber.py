@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ...errors import EngineError
 from ...memory import Samples
 from ...models import MODELS, locate
-from ...models.needs import not_here
+from ...models.needs import not_here, too_large
 from ...models.offline import go_offline
 from ...transcription.transcript import Heard, Span, Word
 from ...transcription.windows import RATE
@@ -45,7 +45,7 @@ class WhisperTranscriber(Transcriber):
             return f"The package faster-whisper is not installed: pip install '{PACKAGE}'"
         if locate(self._model) is None:
             return not_here(self._model, self.name)
-        return None
+        return too_large(self.name)
 
     def load(self) -> None:
         if self._pipeline is not None:
@@ -121,7 +121,9 @@ def _words(segment: Segment, seconds: float) -> list[Word]:
 
 
 def _smaller(batch: int, error: RuntimeError) -> int:
-    if "out of memory" not in str(error).lower():
+    from .loading import short_of_memory
+
+    if not short_of_memory(error):
         raise error
     if batch == 1:
         raise EngineError(

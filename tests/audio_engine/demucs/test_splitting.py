@@ -18,6 +18,7 @@ import torch
 from demucs.api import Separator
 
 from audio_engine import registry
+from audio_engine.backends import devices
 from audio_engine.backends.demucs import loading
 from audio_engine.backends.demucs.networks import Networks
 from audio_engine.errors import Canceled, EngineError
@@ -250,7 +251,7 @@ def test_batches_are_as_large_as_fits_into_the_memory_that_is_free(demucs_models
 def test_a_gpu_that_fails_is_done_without(split, song, monkeypatch, caplog):
     expected = split(song)
     registry.unload()
-    monkeypatch.setattr(loading, "best_device", lambda: torch.device("cuda:99"))
+    monkeypatch.setattr(devices, "best_device", lambda: torch.device("cuda:99"))
     found = split(song, engine="htdemucs")
     assert "cuda:99 cannot be used, so the CPU is" in caplog.text
     np.testing.assert_array_equal(found["vocals"], expected["vocals"])

@@ -12,8 +12,9 @@ import torch
 
 from audio_engine import __main__ as command_line
 from audio_engine import registry
+from audio_engine.backends import devices
 from audio_engine.backends.devices import WithinMemory
-from audio_engine.backends.pixit import PixitSeparator, backend
+from audio_engine.backends.pixit import PixitSeparator, backend, loading
 from audio_engine.backends.pixit.loading import StreamNetwork, load_network
 from audio_engine.errors import EngineError
 from audio_engine.models import MODELS
@@ -172,7 +173,34 @@ def test_the_libraries_are_as_before_after_loading(network: StreamNetwork):
 
 
 def test_a_gpu_that_fails_is_done_without(models: Path, monkeypatch: pytest.MonkeyPatch):
-    from audio_engine.backends.pixit import loading
-
-    monkeypatch.setattr(loading, "best_device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(devices, "best_device", lambda: torch.device("cuda"))
     assert load_network(SEPARATION, WAVLM).batch == loading.CPU_BATCH
+
+
+@pytest.mark.parametrize(("free", "size"), [(64, 8), (6.25, 4), (0.1, 1)])  # MiB, four fifths of which may be taken
+def test_batches_are_as_large_as_fits_into_the_memory_that_is_free(
+    network: StreamNetwork, gpu_memory, monkeypatch: pytest.MonkeyPatch, free: float, size: int
+):
+    gpu_memory(free)
+    monkeypatch.setattr(network._network, "to", lambda _: None)  # whose figures count from now on; it stays where it is
+    mine = StreamNetwork(network._network)
+    mine.place(torch.device("cuda"))
+    assert mine.batch == size
+
+
+def test_what_fits_is_found_by_halves_and_remembered(network: StreamNetwork, monkeypatch: pytest.MonkeyPatch):
+    usual, tried = network._network.forward, []
+
+    def small(waveforms: torch.Tensor) -> object:
+        tried.append(len(waveforms))
+        if len(waveforms) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return usual(waveforms)
+
+    windows = torch.from_numpy(np.random.default_rng(6).normal(0, 0.1, (8, 32_000)).astype(np.float32))
+    expected = network(windows)
+    monkeypatch.setattr(network._network, "forward", small)
+    mine = StreamNetwork(network._network)
+    assert np.allclose(mine(windows), expected, atol=1e-6)
+    mine(windows)
+    assert tried == [8, 4, 2, 2, 2, 2, 2, 2, 2, 2]

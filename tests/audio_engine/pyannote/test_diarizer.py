@@ -20,6 +20,7 @@ from pyannote.audio.pipelines import SpeakerDiarization
 from pyannote.audio.telemetry import metrics
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
+from audio_engine.backends import devices
 from audio_engine.backends import pyannote as backends
 from audio_engine.backends.pyannote import loading, pipelines
 from audio_engine.backends.pyannote.loading import configuration, load_pipeline
@@ -323,7 +324,7 @@ def test_batches_are_as_large_as_fits_into_the_memory_that_is_free(
 
 def test_a_gpu_that_fails_is_done_without(models: Path, heard: Samples, monkeypatch: pytest.MonkeyPatch, caplog):
     usual = load_pipeline(COMMUNITY, "fast").run(heard, 16_000, SpeakerBounds(), None)
-    monkeypatch.setattr(loading, "best_device", lambda: torch.device("cuda:99"))
+    monkeypatch.setattr(devices, "best_device", lambda: torch.device("cuda:99"))
     pipeline = load_pipeline(COMMUNITY, "fast")
     assert "cuda:99 cannot be used, so the CPU is" in caplog.text
     assert (pipeline.segmentation_batch_size, pipeline.embedding_batch_size) == loading.CPU_BATCHES

@@ -20,6 +20,7 @@ from audio_engine.backends.whisper import loading, transcriber
 from audio_engine.backends.whisper.transcriber import WhisperTranscriber
 from audio_engine.errors import Canceled, EngineError
 from audio_engine.memory import Samples
+from audio_engine.models import MODELS
 from audio_engine.progress import ignore_progress
 from audio_engine.transcription.languages import LANGUAGES, language_code
 from audio_engine.types import Stage
@@ -131,6 +132,48 @@ def test_a_gpu_that_does_not_work_leaves_the_cpu(backend, heard, monkeypatch, ca
     backend.load()
     assert "so the CPU is" in caplog.text
     assert backend.transcribe(heard, WINDOWS, "en", ignore_progress).words
+
+
+@pytest.mark.parametrize(
+    (
+        "free",
+        "size",
+    ),  # megabytes after a window of 100; four fifths may be taken, and that one's place is there already
+    [(80_000, 16), (1_900, 16), (1_800, 8), (400, 4), (100, 1), (0, 1)],
+)
+def test_batches_are_as_large_as_fits_into_the_gpus_memory(whisper_models, gpus, monkeypatch, free, size):
+    """On a GPU that is the CPU, and of which a window takes 100 MB."""
+    real, hear = WhisperModel, loading._try
+    gpus(1, total=80_000, free=free + 100)
+    monkeypatch.setattr(loading.ctranslate2, "get_cuda_device_count", lambda: 1)
+    monkeypatch.setattr(loading.ctranslate2, "get_supported_compute_types", lambda _: {"float32"})
+    monkeypatch.setattr(loading, "WhisperModel", lambda *args, **options: real(*args, **options | {"device": "cpu"}))
+
+    def hear_on_gpu(pipeline: Any) -> None:
+        hear(pipeline)
+        gpus(1, total=80_000, free=free)
+
+    monkeypatch.setattr(loading, "_try", hear_on_gpu)
+    _, batch = loading.load_pipeline(MODELS[NAME])
+    assert batch == size
+
+
+def test_with_nothing_but_a_gpu_allowed_it_is_said_why_that_fails(backend, gpus, monkeypatch):
+    gpus(1, total=8_000, free=300)
+    monkeypatch.setenv("SOLOIST_DEVICE", "gpu")
+    with pytest.raises(EngineError, match=r"CTranslate2 finds none\. It has 8,000 MB of memory, 300 MB") as refused:
+        backend.load()
+    assert (refused.value.code, refused.value.permanent) == ("ENGINE_UNAVAILABLE", True)
+    monkeypatch.setattr(loading.ctranslate2, "get_cuda_device_count", lambda: 1)
+
+    def crowded(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("CUDA failed with error out of memory")
+
+    monkeypatch.setattr(loading, "WhisperModel", crowded)
+    monkeypatch.setattr(loading.ctranslate2, "get_supported_compute_types", lambda _: {"float32"})
+    with pytest.raises(EngineError, match="out of memory") as failed:
+        backend.load()
+    assert (failed.value.code, failed.value.permanent) == ("OUT_OF_MEMORY", False)
 
 
 def test_cudas_libraries_are_loaded_from_nvidias_packages(tmp_path, monkeypatch):

@@ -1,0 +1,75 @@
+"""On which device networks end up, by what there is, what works and what the operator wants."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from audio_engine.backends.devices import place_best
+from audio_engine.errors import EngineError
+
+
+@pytest.fixture
+def a_gpu(gpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus(1, total=8_000, free=300)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+
+
+class Placed:
+    """Networks that a GPU does not run for some reason, and where they were tried."""
+
+    def __init__(self, reason: Exception | None = None) -> None:
+        self.reason = reason
+        self.tried: list[str] = []
+
+    def __call__(self, device: torch.device) -> None:
+        self.tried.append(device.type)
+        if self.reason and device.type != "cpu":
+            raise self.reason
+
+
+def test_networks_are_on_the_gpu_where_one_works(a_gpu, monkeypatch: pytest.MonkeyPatch):
+    networks = Placed()
+    place_best(networks)
+    monkeypatch.setenv("SOLOIST_DEVICE", "gpu")
+    place_best(networks)
+    monkeypatch.setenv("SOLOIST_DEVICE", "cpu")
+    place_best(networks)
+    assert networks.tried == ["cuda", "cuda", "cpu"]
+
+
+def test_a_gpu_that_fails_leaves_the_cpu(a_gpu, caplog: pytest.LogCaptureFixture):
+    networks = Placed(torch.OutOfMemoryError("CUDA out of memory."))
+    place_best(networks)
+    assert networks.tried == ["cuda", "cpu"]
+    assert "so the CPU is: CUDA out of memory." in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "permanent"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory."), "OUT_OF_MEMORY", False),
+        (EngineError("OUT_OF_MEMORY", "Too small for one window.", permanent=False), "OUT_OF_MEMORY", False),
+        (RuntimeError("The NVIDIA driver is too old."), "ENGINE_UNAVAILABLE", True),
+    ],
+)
+def test_with_nothing_but_a_gpu_allowed_it_is_said_why_that_fails(
+    a_gpu, monkeypatch: pytest.MonkeyPatch, reason: Exception, code: str, permanent: bool
+):
+    monkeypatch.setenv("SOLOIST_DEVICE", "gpu")
+    networks = Placed(reason)
+    with pytest.raises(EngineError) as refused:
+        place_best(networks)
+    assert networks.tried == ["cuda"]
+    assert (refused.value.code, refused.value.permanent) == (code, permanent)
+    for part in ("SOLOIST_DEVICE=gpu", str(reason), "8,000 MB", "300 MB of them free"):
+        assert part in refused.value.message
+
+
+def test_with_nothing_but_a_gpu_allowed_and_none_there_nothing_is_placed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("SOLOIST_DEVICE", "gpu")
+    networks = Placed()
+    with pytest.raises(EngineError, match="PyTorch finds none") as refused:
+        place_best(networks)
+    assert (networks.tried, refused.value.code) == ([], "ENGINE_UNAVAILABLE")
