@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import wave
@@ -15,6 +16,7 @@ import pytest
 from tests.processes import ROOT
 from tests.serving import Soloist
 
+CLIENT = "Extraction: everybody on a track of their own"  # which makes the SDK's
 HASTE = "import time; sleep = time.sleep; time.sleep = lambda seconds: sleep(min(seconds, 0.2))"
 SUBTITLES = """1
 00:00:00,900 --> 00:00:02,500
@@ -49,6 +51,7 @@ def folder(sample, tmp_path_factory) -> Path:
     cut(sample, folder / "tuesday.wav", 6.0, 24.0)
     cut(sample, folder / "meeting.mp3", 6.0, 18.0)
     cut(sample, folder / "call.wav", 6.0, 18.0)
+    shutil.copy(folder / "call.wav", folder / "song.mp3")
     (folder / "meeting.srt").write_text(SUBTITLES)
     return folder
 
@@ -73,13 +76,22 @@ def test_voices_are_kept_and_known_again(soloist, folder):
 
 def test_the_sdks_examples_run(soloist, folder):
     """One after another: the first makes the client that the others use. It would sleep for seconds between looks."""
-    headings = ("Extraction: everybody on a track of their own", "Diarization: who spoke when", "Less noise")
-    program = "\n".join([HASTE, *(examples(heading, "python") for heading in headings)])
+    headings = (CLIENT, "Diarization: who spoke when", "Jobs", "Less noise", "Stems", "The same in dollars")
+    program = "\n".join([HASTE, *(examples(heading, "python").replace("123", "job['id']") for heading in headings)])
     told = run(soloist, soloist.account("sdk-examples@example.org"), folder, sys.executable, "-c", program)
-    extracted, *_, denoised = told.splitlines()
+    extracted, *_, denoised, stem, dollars = told.splitlines()
     assert re.fullmatch(r"SPEAKER_0 -[\d.]+ http\S+/speaker_0\.wav", extracted)
     assert re.search(r"^ +\d+\.\d\d +\d+\.\d\d SPEAKER_00$", told, re.MULTILINE)
     assert re.fullmatch(r"[\d.]+ http\S+/denoised\.wav", denoised)
+    assert re.fullmatch(r"instrumental http\S+/instrumental\.wav", stem)
+    assert dollars == "$2.64"
+
+
+def test_pyannoteais_sdk_knows_a_voice_again(soloist, folder):
+    program = "\n".join([HASTE, examples("For programs written for pyannoteAI", "python")])
+    told = run(soloist, soloist.account("pyannote-examples@example.org"), folder, sys.executable, "-c", program)
+    assert re.search(r"^SPEAKER_01 \d", told, re.MULTILINE)
+    assert "Sam" in told
 
 
 def test_speech_is_set_apart(soloist, folder):

@@ -5,6 +5,7 @@ nonsense but whose speakers and times are not.
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 
 import audiopod
@@ -13,6 +14,7 @@ import pytest
 import srt
 from audiopod.exceptions import APIError
 
+from tests.api import test_documented_live as documented
 from tests.serving import Soloist
 
 MODEL = "whisper-large-v3-turbo"
@@ -60,6 +62,22 @@ def test_the_sdk_gets_a_transcript_with_speakers(soloist, key, sample):
         assert sdk.transcription.delete_job(job["job_id"]) == {}
         with pytest.raises(APIError, match="Job not found or access denied"):
             sdk.transcription.get_transcript(job["job_id"])
+
+
+def test_the_examples_run_as_they_stand(soloist, key, sample, tmp_path):
+    heading = "Transcription: what was said and by whom"
+    shutil.copy(sample, tmp_path / "meeting.mp3")
+    making, using = (documented.examples(of, "python") for of in (documented.CLIENT, heading))
+    program = "\n".join([documented.HASTE, making.partition("job =")[0], using])
+    told = documented.run(soloist, key, tmp_path, sys.executable, "-c", program)
+    assert {line.partition(" ")[0] for line in told.splitlines()} == {"SPEAKER_00", "SPEAKER_01"}
+    with audiopod.Client(api_key=key, base_url=soloist.url) as sdk:
+        [job] = sdk.transcription.list_jobs()
+        script = documented.examples(heading, "bash").replace("/jobs/123/", f"/jobs/{job['id']}/")
+        told = documented.run(soloist, key, tmp_path, "bash", "-euo", "pipefail", "-c", script)
+        assert (told.count('"job_id":'), told.count(" --> ") > 1) == (1, True)
+        for job in sdk.transcription.list_jobs():
+            sdk.transcription.delete_job(job["id"])
 
 
 async def test_the_asynchronous_sdk_gets_one_too(soloist, key, recording):
