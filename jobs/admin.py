@@ -20,7 +20,7 @@ from django.utils.timesince import timesince
 from accounts.admin import ReadOnlyAdmin
 from accounts.ledger import InsufficientCredits
 
-from . import lifecycle, queue, webhooks
+from . import deleting, lifecycle, queue, webhooks
 from .errors import JobError
 from .models import Job, JobEvent, Media, WebhookDelivery, WebhookEndpoint
 
@@ -98,7 +98,7 @@ class JobAdmin(ReadOnlyAdmin):
         if "confirmed" not in request.POST:
             context = {**self.admin_site.each_context(request), "title": "Delete jobs", "opts": self.opts}
             return TemplateResponse(request, "admin/jobs/job/delete.html", context | {"jobs": queryset})
-        return self._operate(request, queryset, lifecycle.delete, "Deleted", DELETION)
+        return self._operate(request, queryset, deleting.delete, "Deleted", DELETION)
 
     def _operate(
         self, request: HttpRequest, jobs: QuerySet[Job], verb: Verb, done: str, flag: int = CHANGE

@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts import idempotency
 from accounts.models import RequestCount
 
-from . import files, ingest, lifecycle, uploads
+from . import deleting, files, ingest, uploads
 from .models import Job, JobEvent, Media, Upload, Voiceprint, WebhookDelivery
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def delete_old_jobs() -> None:
         return
     limit = timezone.now() - timedelta(days=settings.RETENTION_DAYS)
     for job in Job.objects.filter(status__in=Job.TERMINAL, finished_at__lt=limit, retry__isnull=True).iterator():
-        lifecycle.delete(job)
+        deleting.delete(job)
 
 
 def delete_old_outputs() -> None:

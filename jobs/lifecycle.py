@@ -9,21 +9,19 @@ the event and what webhooks are to tell move in the same transaction as the stat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import PurePosixPath
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Now
 
 from accounts import ledger
 from accounts.models import User
 
-from . import events, files, pricing, queue, voiceprints, webhooks
+from . import events, pricing, queue, voiceprints, webhooks
 from .errors import JobError
 from .models import Job, JobEvent, Media, Track
 from .options import stored
@@ -228,25 +226,6 @@ def cancel(job: Job, *, actor: Any = None) -> Job:
     return canceled
 
 
-def delete(job: Job, *, actor: Any = None) -> None:
-    """Cancel where needed, then remove the job, its earlier runs and their files. Repeating it after a crash is safe.
-
-    The ledger keeps its entries, which carry the job's UUID and no reference.
-    """
-    runs = Job.objects.filter(Q(pk=job.number) | Q(origin_id=job.number))
-    for run in runs:
-        if not run.finished:
-            _cancel_if_unfinished(run, actor)
-        files.delete_folder(PurePosixPath("jobs", str(run.uuid)))
-    media = Media.objects.filter(jobs__in=runs).distinct()
-    unshared = [m for m in media if not m.jobs.exclude(pk__in=runs).exists()]
-    for recording in unshared:
-        files.delete(recording.file)
-    with transaction.atomic():
-        runs.delete()
-        Media.objects.filter(pk__in=[m.pk for m in unshared]).delete()
-
-
 # --- keeping it going
 
 
@@ -342,8 +321,3 @@ def _snapshot(job: Job) -> Any:
 
 def _lease() -> Any:
     return Now() + timedelta(seconds=settings.LEASE_SECONDS)
-
-
-def _cancel_if_unfinished(job: Job, actor: Any) -> None:
-    with suppress(JobError):  # it finished meanwhile
-        cancel(job, actor=actor)

@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, transaction
 
 from . import turns
 from .errors import JobError
+from .models import Job, SpeakerName
 
-if TYPE_CHECKING:
-    from .models import Job
-
-LONGEST = 80  # characters
-
-
-class SpeakerName(models.Model):
-    """The name of a speaker of one job."""
-
-    job = models.ForeignKey("jobs.Job", models.CASCADE, related_name="speaker_names")
-    speaker = models.PositiveSmallIntegerField()  # from 0
-    name = models.CharField(max_length=LONGEST)
-
-    class Meta:
-        ordering = ["job", "speaker"]
-        constraints = [
-            models.UniqueConstraint(fields=["job", "speaker"], name="one_name_a_speaker"),
-            models.UniqueConstraint(fields=["job", "name"], name="one_speaker_a_name"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
+LONGEST = SpeakerName.LONGEST
 
 
 def numbered(speaker: int) -> str:

@@ -11,9 +11,8 @@ from audio_engine.registry import AUTO
 
 from . import given, lifecycle, naming, pricing, turns
 from .errors import JobError
-from .models import Job
+from .models import Job, TurnVersion
 from .options import SpeakerOptions, stored
-from .turns import TurnVersion
 
 TASK = "extraction"  # the one that makes tracks of turns
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.db import models
 from django.db.models import Max
-from django.utils import timezone
 
 from audio_engine.given_turns import exclusive, in_order
 from audio_engine.talk import Talk, recording_stats, talk
@@ -16,35 +14,11 @@ from audio_engine.types import Turn
 
 from . import given
 from .errors import JobError
-
-if TYPE_CHECKING:
-    from .models import Job
+from .models import Job
 
 FIRST = 1  # the version that the engine made
 LEVELS = ("rms_db", "peak", "loudness_lufs", "snr_db")  # what only a run of the engine can measure
 OF_VOICES = ("voice_attributes", "identifications")  # the same, of a result by speaker
-
-
-class TurnVersion(models.Model):
-    """A correction of who spoke when: the turns that it takes out of the version before and puts in, so that it can be
-    undone. The engine's own turns are version 1 and have no row.
-    """
-
-    job = models.ForeignKey("jobs.Job", models.CASCADE, related_name="turn_versions")
-    number = models.PositiveIntegerField()
-    removed = models.JSONField()  # as given.Row
-    added = models.JSONField()
-    what = models.CharField(max_length=300)  # in words, for people
-    like = models.PositiveIntegerField(null=True, blank=True)  # the version that it brings back
-    remade = models.ForeignKey("jobs.Job", models.SET_NULL, null=True, blank=True, related_name="made_from")
-    created_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        ordering = ["job", "number"]
-        constraints = [models.UniqueConstraint(fields=["job", "number"], name="one_row_a_turn_version")]
-
-    def __str__(self) -> str:
-        return f"Version {self.number}: {self.what}"
 
 
 def latest(job: Job) -> int:

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from accounts.validation import validated
 from audio_engine.types import TASKS
-from jobs import exports, lifecycle, naming
+from jobs import deleting, exports, naming
 from jobs.errors import JobError
 from jobs.lingering import linger
 from jobs.models import Job
@@ -41,7 +41,7 @@ class AnyJob(APIView):
 
     @schema.DELETE_ANY
     def delete(self, request: Request, job_id: int) -> Response:
-        lifecycle.delete(own_job(request.user, job_id), actor=request.user)
+        deleting.delete(own_job(request.user, job_id), actor=request.user)
         return Response(status=204)
 
 

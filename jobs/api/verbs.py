@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from accounts import idempotency
 from accounts.models import User
 from audio_engine.types import TASKS, Task
-from jobs import lifecycle
+from jobs import deleting, lifecycle
 from jobs.errors import JobError
 from jobs.models import Job, owned_by
 
@@ -64,7 +64,7 @@ class Detail(JobView):
         return answer(self.own(request, job_id), request, self.body)
 
     def delete(self, request: Request, job_id: int) -> Response:
-        lifecycle.delete(self.own(request, job_id), actor=request.user)
+        deleting.delete(self.own(request, job_id), actor=request.user)
         return Response(status=204)
 
 

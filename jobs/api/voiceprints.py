@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from accounts import idempotency
 from accounts.validation import validated
-from jobs import lifecycle, voiceprints
+from jobs import deleting, voiceprints
 from jobs.errors import JobError
 from jobs.models import Job, Voiceprint
 
@@ -71,7 +71,7 @@ class VoiceprintDetail(OwnView):
         found = voiceprints.find(request.user, voiceprint)
         job = voiceprints.latest_runs([found]).get(found.job_id)
         if job and job.task == "voiceprint":  # which has the same in its result
-            lifecycle.delete(job, actor=request.user)
+            deleting.delete(job, actor=request.user)
         found.delete()
         return Response(status=204)
 

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.ledger import InsufficientCredits
 from audio_engine.exports import FORMATS
 from audio_engine.types import TURN_TASKS
-from jobs import archive, downloads, exports, lifecycle, naming, ranges, turns
+from jobs import archive, deleting, downloads, exports, lifecycle, naming, ranges, turns
 from jobs.errors import JobError
 from jobs.models import Job, JobEvent, Media, Track, owned_by
 from jobs.uploads import MOST_PART_BYTES
@@ -228,7 +228,7 @@ def delete(request: HttpRequest, job: UUID) -> HttpResponse:
     found = own(request, job)
     if request.method != "POST":
         return render(request, "portal/delete.html", {"job": found})
-    lifecycle.delete(found, actor=request.user)
+    deleting.delete(found, actor=request.user)
     messages.success(request, f"“{found.name}” and everything made from it is deleted.")
     return redirect("jobs")
 

@@ -1,10 +1,10 @@
 // The drop zone: gathers recordings, says what they cost, then sends them one after the other.
 
+import { clock } from "./clock.js";
 import { gather } from "./gathering.js";
 import { addRow } from "./list.js";
 import { isMedia, lengthOf } from "./picking.js";
 import { sendInParts } from "./parts.js";
-import { clock } from "./player-view.js";
 import { credits, number, priceOf } from "./prices.js";
 import { queueRow, size } from "./queue-row.js";
 import { csrfToken } from "./site.js";

@@ -1,5 +1,6 @@
 // Puts the player on the page: waveform and lanes in one view, transport, solo and mute, keyboard.
 
+import { clock } from "./clock.js";
 import { Lanes } from "./lanes.js";
 import { addPeaks } from "./peaks.js";
 import { Player } from "./player.js";
@@ -124,11 +125,4 @@ function bindPlayhead(section, player, lanes) {
 
 function showIcon(use, name) {
   use.setAttribute("href", use.getAttribute("href").replace(/#.*/, `#${name}`));
-}
-
-export function clock(seconds) {
-  const whole = Math.floor(seconds);
-  const two = (number) => String(number).padStart(2, "0");
-  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
-  return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }

@@ -1,5 +1,7 @@
 // The recording's waveform by wavesurfer.js, which owns zoom and scroll; the lanes below show the same stretch.
 
+import { clock } from "./clock.js";
+
 const VENDOR = "../vendor/";
 const LONGEST = 16_000; // px; beyond, 2,000 peaks show nothing more
 const RULER = { fontSize: "11px", color: "var(--ink-3)" };
@@ -20,7 +22,6 @@ export async function showWaveform(section, player, lanes, data, nonce) {
     return plain(); // not built: see package.json
   }
   const [{ default: WaveSurfer }, { default: Timeline }, { default: Hover }] = parts;
-  const { clock } = await import("./player-view.js");
   const wave = WaveSurfer.create({
     container,
     media: player.clock,

@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from accounts import ledger
-from jobs import archive, housekeeping, ingest, lifecycle
+from jobs import archive, deleting, housekeeping, ingest, lifecycle
 from jobs.models import Job, Media
 from jobs.options import SpeakerOptions
 from tests.api.programs import Program, succeed
@@ -244,7 +244,7 @@ def test_pages_go_on_whatever_comes_and_is_run_again_meanwhile(api, media, seven
     lifecycle.submit(media, "extraction", SpeakerOptions())
     lifecycle.retry(lifecycle.cancel(Job.objects.get(pk=seven[1])))
     second, cursor = page(api, limit=3, cursor=cursor)
-    lifecycle.delete(Job.objects.get(pk=seven[6]))
+    deleting.delete(Job.objects.get(pk=seven[6]))
     third, end = page(api, limit=3, cursor=cursor)
     assert first + second + third == list(reversed(seven))
     assert end is None

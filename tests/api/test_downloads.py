@@ -10,7 +10,7 @@ from django.core import signing
 from django.core.files.storage import default_storage
 from django.test import AsyncClient
 
-from jobs import downloads, lifecycle
+from jobs import deleting, downloads
 from jobs.models import Track
 
 
@@ -142,7 +142,7 @@ def test_an_altered_link_is_refused(nobody, link, track):
 
 
 def test_a_link_ends_with_its_job(nobody, link, finished):
-    lifecycle.delete(finished)
+    deleting.delete(finished)
     assert refusal(nobody.get(link)) == (404, "This file has been deleted.")
 
 

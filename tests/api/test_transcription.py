@@ -12,7 +12,7 @@ import srt
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from audio_engine.types import TranscriptionRequest
-from jobs import lifecycle
+from jobs import deleting, lifecycle
 from jobs.models import Job
 from jobs.options import TranscriptionOptions, stored
 from tests.api.programs import Program
@@ -209,7 +209,7 @@ def test_the_recording_that_was_transcribed_can_be_heard(api, bobs, transcribed,
     assert api.get(address, headers={"Range": "bytes=0-3"}).getvalue() == b"RIFF"
     for refused in (api.get(f"{address[:-1]}1"), bobs.get(address)):
         assert refused.status_code == 404
-    lifecycle.delete(transcribed)
+    deleting.delete(transcribed)
     assert api.get(address).status_code == 404
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,12 @@ from audio_engine.noise import AgreedNoise, FollowingNoise, SurroundingNoise
 from audio_engine.pipeline import run
 from audio_engine.separation import si_sdr
 from audio_engine.suppression import HOP_SECONDS, Suppressor
-from audio_engine.types import DenoisingRequest, DenoisingResult, MediaInfo, Progress
+from audio_engine.types import DenoisingRequest, MediaInfo, Progress
 
+from .denoised import denoised_by, with_white_noise
 from .voices import HIGH, LOW, RATE, Signal
 
+denoised = partial(denoised_by, engine="spectral")  # which needs no speech to be heard as such
 TURNS = ((1, 4), (5, 8))  # of PausingDiarizer, in seconds
 SECONDS = 9
 
@@ -38,19 +41,7 @@ def speech() -> Signal:
 @pytest.fixture(scope="module")
 def noisy(speech: Signal) -> Signal:
     """With white noise 10 dB below."""
-    noise = np.random.default_rng(3).standard_normal(len(speech)).astype(np.float32)
-    return np.asarray(speech + noise * np.sqrt(np.mean(speech**2)) * 10 ** (-10 / 20))
-
-
-def denoised(
-    folder: Path, sound: npt.NDArray[np.floating], rate: int = RATE, subtype: str = "PCM_24", **options: object
-) -> tuple[DenoisingResult, npt.NDArray[np.float32]]:
-    """By the engine that needs no speech to be heard as such, unless another is named."""
-    folder.mkdir(exist_ok=True)
-    soundfile.write(folder / "in.wav", sound, rate, subtype=subtype)
-    result = run(DenoisingRequest(folder / "in.wav", folder / "out", **{"engine": "spectral", **options}))  # type: ignore[arg-type]
-    assert isinstance(result, DenoisingResult)
-    return result, soundfile.read(folder / "out" / "denoised.wav", dtype="float32")[0]
+    return with_white_noise(speech)
 
 
 @pytest.mark.parametrize("quality", ["balanced", "studio"])

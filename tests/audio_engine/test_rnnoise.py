@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,14 +21,15 @@ from audio_engine.backends.rnnoise.denoiser import RnnoiseDenoiser, RnnoiseEstim
 from audio_engine.backends.rnnoise.library import Library, locate
 from audio_engine.errors import EngineError
 from audio_engine.noise import AgreedNoise
-from audio_engine.pipeline import run
 from audio_engine.separation import si_sdr
 from audio_engine.suppression import HOP_SECONDS, SpeechEstimate, Suppressor
 from audio_engine.training import noises
-from audio_engine.types import QUALITIES, DenoisingRequest, DenoisingResult, MediaInfo
+from audio_engine.types import QUALITIES, MediaInfo
 
+from .denoised import denoised_by, with_white_noise
 from .voices import Signal
 
+denoised = partial(denoised_by, subtype="FLOAT")
 RATE = 16_000
 SECONDS = 8
 pytestmark = pytest.mark.skipif(locate() is None, reason="pyrnnoise is not installed")
@@ -42,18 +44,7 @@ def talk(sample: Path) -> Signal:
 @pytest.fixture(scope="module")
 def noisy(talk: Signal) -> Signal:
     """With white noise 10 dB below."""
-    noise = np.random.default_rng(3).standard_normal(len(talk)).astype(np.float32)
-    return np.asarray(talk + noise * np.sqrt(np.mean(talk**2)) * 10 ** (-10 / 20))
-
-
-def denoised(
-    folder: Path, sound: npt.NDArray[np.floating], rate: int = RATE, subtype: str = "FLOAT", **options: object
-) -> tuple[DenoisingResult, npt.NDArray[np.float32]]:
-    folder.mkdir(exist_ok=True)
-    soundfile.write(folder / "in.wav", sound, rate, subtype=subtype)
-    result = run(DenoisingRequest(folder / "in.wav", folder / "out", **options))  # type: ignore[arg-type]
-    assert isinstance(result, DenoisingResult)
-    return result, soundfile.read(folder / "out" / "denoised.wav", dtype="float32")[0]
+    return with_white_noise(talk)
 
 
 @pytest.mark.parametrize("quality", QUALITIES)
@@ -92,7 +83,7 @@ def test_rate_channels_depth_and_length_are_the_sources_own(
     tmp_path: Path, noise: Callable[..., npt.NDArray[np.float64]], rate: int, channels: int, subtype: str
 ) -> None:
     sound = noise(1.234, rate, channels)
-    result, cleaned = denoised(tmp_path, sound, rate, subtype)
+    result, cleaned = denoised(tmp_path, sound, rate, subtype=subtype)
     info = soundfile.info(tmp_path / "out" / "denoised.wav")
     assert (info.samplerate, info.channels, info.subtype) == (rate, channels, subtype)
     assert cleaned.reshape(-1, channels).shape == sound.shape

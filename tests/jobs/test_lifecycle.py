@@ -15,7 +15,7 @@ from django_q.models import OrmQ
 
 from accounts import ledger
 from accounts.models import CreditBalance, CreditEntry
-from jobs import lifecycle, queue
+from jobs import deleting, lifecycle, queue
 from jobs.errors import JobError
 from jobs.lifecycle import Conflict, StoredFile
 from jobs.models import Job, JobEvent, Media, Track, owned_by
@@ -330,7 +330,7 @@ def test_deleting_removes_all_runs_with_their_files_and_keeps_the_ledger(alice, 
     second = claim("engine")
     done = lifecycle.succeed(second, {}, [store(second.folder() / "speaker_0.wav")])
     recording, track = done.media.file, done.tracks.get().file
-    lifecycle.delete(done)
+    deleting.delete(done)
     assert not Job.objects.exists()
     assert not Media.objects.exists()
     assert not JobEvent.objects.exists()
@@ -340,7 +340,7 @@ def test_deleting_removes_all_runs_with_their_files_and_keeps_the_ledger(alice, 
 
 
 def test_deleting_work_under_way_cancels_it_first(alice, running):
-    lifecycle.delete(running)
+    deleting.delete(running)
     assert ledger.available(alice) == START
     with pytest.raises(Conflict):
         lifecycle.report(running)
@@ -350,15 +350,15 @@ def test_deleting_work_under_way_cancels_it_first(alice, running):
 
 def test_deleting_a_job_leaves_a_recording_that_another_one_uses(queued, media):
     other = lifecycle.submit(media, "diarization", SpeakerOptions())
-    lifecycle.delete(queued)
+    deleting.delete(queued)
     assert default_storage.exists(media.file)
-    lifecycle.delete(other)
+    deleting.delete(other)
     assert not default_storage.exists(media.file)
 
 
 def test_a_deletion_that_was_cut_short_can_be_repeated(queued, media):
     default_storage.delete(media.file)
-    lifecycle.delete(queued)
+    deleting.delete(queued)
     assert not Job.objects.exists()
 
 

@@ -13,7 +13,7 @@ import standardwebhooks
 from django.db import transaction
 from django.utils import timezone
 
-from jobs import lifecycle, signatures, webhooks
+from jobs import deleting, lifecycle, signatures, webhooks
 from jobs.errors import JobError
 from jobs.models import Job, WebhookDelivery, WebhookEndpoint
 from jobs.options import SpeakerOptions
@@ -111,7 +111,7 @@ def test_a_jobs_own_url_is_told_beside_the_endpoints_and_kept_for_its_retry(endp
 
 
 def test_a_job_that_was_deleted_is_told_of_all_the_same(endpoint, job):
-    lifecycle.delete(job)
+    deleting.delete(job)
     delivery = WebhookDelivery.objects.get()
     assert (delivery.job, delivery.event_type, delivery.state) == (None, "job.cancelled", State.WAITING)
 

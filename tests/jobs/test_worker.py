@@ -22,7 +22,7 @@ from django_q.models import OrmQ
 
 from accounts import ledger
 from audio_engine.client import EngineProcess
-from jobs import files, housekeeping, lease, lifecycle, outbound, queue, tasks, worker
+from jobs import deleting, files, housekeeping, lease, lifecycle, outbound, queue, tasks, worker
 from jobs.errors import JobError
 from jobs.models import Job, JobEvent, Media
 from jobs.options import SpeakerOptions
@@ -245,7 +245,7 @@ def test_a_deleted_job_ends_its_engine_and_leaves_nothing(job, engine, quick_rep
     process = engine("hang")
     work = in_background(tasks.work_engine)
     wait_for(lambda: fresh(job).stage == "embedding")
-    lifecycle.delete(job)
+    deleting.delete(job)
     work.join(15)
     assert not process.running
     assert not Job.objects.exists()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from django.test import Client
 
-from jobs import lifecycle, naming
-from jobs.models import Job
+from jobs import deleting, lifecycle, naming
+from jobs.models import Job, SpeakerName
 from jobs.options import TranscriptionOptions
 from tests.api.transcripts import succeed
 
@@ -94,5 +94,5 @@ def test_nobody_else_gives_names(bobs: Client, finished: Job) -> None:
 
 def test_names_go_with_their_job(finished: Job) -> None:
     naming.call(finished, 0, "Ana")
-    lifecycle.delete(finished)
-    assert not naming.SpeakerName.objects.exists()
+    deleting.delete(finished)
+    assert not SpeakerName.objects.exists()

@@ -15,9 +15,9 @@ from django.test import Client
 
 from accounts import ledger
 from audio_engine.transcription.transcript import Sentence, Transcript, Word
-from jobs import correcting, lifecycle, naming, remaking, transcripts, turns
+from jobs import correcting, deleting, lifecycle, naming, remaking, transcripts, turns
 from jobs.errors import JobError
-from jobs.models import Job
+from jobs.models import Job, TurnVersion
 from jobs.options import SpeakerOptions, TranscriptionOptions, stored
 from tests.api.transcripts import succeed
 from tests.racing import race
@@ -286,5 +286,5 @@ def test_a_correction_that_came_too_late_leaves_no_transcript(
 
 def test_corrections_go_with_their_job(finished: Job) -> None:
     correcting.remove(finished, 1, [0])
-    lifecycle.delete(finished)
-    assert not turns.TurnVersion.objects.exists()
+    deleting.delete(finished)
+    assert not TurnVersion.objects.exists()
