@@ -8,6 +8,7 @@ import { startTabs } from "./tabs.js";
 import { startTranscript } from "./transcript.js";
 import { startTurns } from "./turns.js";
 
+const PAUSE = 2000; // ms
 const nonce = document.querySelector("script[nonce]").nonce;
 
 function follow(job) {
@@ -51,13 +52,29 @@ function showStep(job, stage) {
 }
 
 async function showEnd(job) {
-  const answer = await fetch(location.href);
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const page = await fetchAnew();
   const ended = page.getElementById("job");
+  if (!ended) {
+    location.reload(); // signed out meanwhile, or deleted
+    return;
+  }
   job.replaceWith(ended);
   document.title = page.title;
   document.querySelector(".balance").textContent = page.querySelector(".balance").textContent;
   bring(ended);
+}
+
+/** This page as it is now; while the server cannot give it, it is asked again. */
+async function fetchAnew() {
+  for (;;) {
+    try {
+      const answer = await fetch(location.href);
+      if (answer.status < 500) return new DOMParser().parseFromString(await answer.text(), "text/html");
+    } catch {
+      // not reached
+    }
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+  }
 }
 
 function bring(job, at = 0) {

@@ -191,6 +191,7 @@ def test_a_page_outlives_the_web_server_and_hears_the_end(page: Page, soloist: S
     page.click("#jobs .name >> text=sample.wav")
     page.wait_for_selector("#job:not([data-finished])")
     page.evaluate("window.neverReloaded = true")
+    page.route(page.url, lambda route: route.abort(), times=1)  # the server is lost in the very end, too
     soloist.web.kill()
     soloist.web.wait()
     soloist.start_web()
