@@ -13,6 +13,7 @@ from pathlib import Path
 
 from . import registry
 from .errors import EngineError
+from .given_turns import read_turns
 from .models.offline import go_offline
 from .music import STEMS, StemsRequest, StemsResult
 from .registry import AUTO
@@ -69,6 +70,8 @@ def _probe(options: argparse.Namespace) -> None:
 
 
 def _extract(options: argparse.Namespace) -> None:
+    if options.turns:
+        _refuse_beside_turns(options)
     request = SpeakerRequest(
         source=options.recording,
         output=options.output,
@@ -81,8 +84,16 @@ def _extract(options: argparse.Namespace) -> None:
         cleaner=getattr(options, "cleaner", AUTO),
         compact=getattr(options, "compact", False),
         voice_attributes=options.voice_attributes,
+        turns=read_turns(options.turns) if options.turns else (),
     )
     _run(request, options.json)
+
+
+def _refuse_beside_turns(options: argparse.Namespace) -> None:
+    for name in ("engine", "num_speakers", "min_speakers", "max_speakers"):
+        if getattr(options, name) not in (None, AUTO):
+            rule = "is for an engine that tells who speaks; with turns, leave it out"
+            raise EngineError("INVALID_OPTION", f"{name} {rule}.", details={"field": name, "rule": rule})
 
 
 def _transcribe(options: argparse.Namespace) -> None:
@@ -239,7 +250,9 @@ def _parser() -> argparse.ArgumentParser:
     diarizing.add_argument("--engine", default=AUTO, metavar="NAME")
     diarizing.add_argument("--voice-attributes", action="store_true", help="tell pitch, and guess gender by it")
     diarizing.set_defaults(run=_extract)
-    extracting = commands.add_parser("extract", parents=[common, diarizing], help="a track for each speaker")
+    knowing = argparse.ArgumentParser(add_help=False)
+    knowing.add_argument("--turns", type=Path, metavar="RTTM", help="who spoke when, where you know it")
+    extracting = commands.add_parser("extract", parents=[common, diarizing, knowing], help="a track for each speaker")
     extracting.add_argument(
         "--overlap", choices=OVERLAP_POLICIES, default="separate", help="tracks where several speak at once"
     )
@@ -248,7 +261,8 @@ def _parser() -> argparse.ArgumentParser:
     extracting.add_argument("--cleaner", default=AUTO, metavar="NAME", help="the engine that does")
     extracting.add_argument("--compact", action="store_true", help="leave the silence out of the tracks")
     extracting.set_defaults(task="extraction")
-    commands.add_parser("diarize", parents=[common, diarizing], help="who spoke when").set_defaults(task="diarization")
+    telling = commands.add_parser("diarize", parents=[common, diarizing, knowing], help="who spoke when")
+    telling.set_defaults(task="diarization")
     transcribing = commands.add_parser("transcribe", parents=[common, diarizing], help="what was said and by whom")
     transcribing.add_argument("--language", default="", metavar="CODE", help="such as en; found out if left out")
     transcribing.add_argument("--diarizer", default=AUTO, metavar="NAME", help="the engine that tells the speakers")

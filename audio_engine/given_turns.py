@@ -6,14 +6,31 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NoReturn
 
 from .errors import EngineError
+from .formats import parse_rttm
 from .types import Diarization, Turn
 
 ENGINE = "given"  # what a result calls the engine where there was none
 MOST_TURNS = 50_000
 MOST_SPEAKERS = 50
+
+
+def read_turns(path: Path) -> tuple[Turn, ...]:
+    """Those of an RTTM file. Raises EngineError INVALID_OPTION where it cannot be read or has none."""
+    try:
+        turns = parse_rttm(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        _refuse(f"cannot be read: {error.strerror}")
+    except UnicodeDecodeError:
+        _refuse("must be RTTM; the file is no text in UTF-8")
+    except ValueError as error:
+        _refuse(f"must be RTTM: {error}")
+    if not turns:
+        _refuse("must be RTTM; the file has no line that begins with SPEAKER")
+    return turns
 
 
 def check_turns(turns: Sequence[Turn]) -> None:

@@ -106,6 +106,45 @@ def test_a_cleaner_is_refused_where_nothing_is_to_be_cleaned(
     assert main([*command, "--clean-background"]) == 0
 
 
+def test_turns_that_are_known_make_tracks_without_an_engine(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("audio_engine.registry.ENGINES", dict(BESIDE))  # none of which tells speakers
+    turns, output = tmp_path / "turns.rttm", tmp_path / "out"
+    turns.write_text("\ufeffSPEAKER a 1 0.5 1.5 <NA> <NA> Ana <NA> <NA>\nSPEAKER a 1 3 1 <NA> <NA> Ben <NA> <NA>\n")
+    command = ["extract", str(recording), "--output", str(output), "--turns", str(turns)]
+    assert main(command) == 0
+    found = parse_rttm((output / "extraction.rttm").read_text())
+    assert [(turn.start, turn.end, turn.speaker) for turn in found] == [(0.5, 2.0, 0), (3.0, 4.0, 1)]
+    assert (output / "speaker_1.wav").exists()
+    capsys.readouterr()
+    for beside, name in (("--num-speakers", "num_speakers"), ("--engine", "engine")):
+        assert main([*command, beside, "2"]) == 2
+        assert capsys.readouterr().err.startswith(f"INVALID_OPTION: {name} is for an engine that tells who speaks")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "cannot be read"),
+        (b"\xff\xfe", "no text in UTF-8"),
+        (b"", "no line that begins with SPEAKER"),
+        (b"SPEAKER a 1 x 1 <NA> <NA> Ana", "line 1 is no RTTM"),
+        (b"SPEAKER a 1 0.5 0 <NA> <NA> Ana", "number 1 is 0.5 to 0.5 s"),
+    ],
+)
+def test_what_is_no_turns_is_refused_in_words(
+    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, words: str
+) -> None:
+    if content is not None:
+        (tmp_path / "turns.rttm").write_bytes(content)
+    command = ["diarize", str(recording), "--output", str(tmp_path / "out"), "--turns", str(tmp_path / "turns.rttm")]
+    assert main(command) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("INVALID_OPTION: turns ")
+    assert words in told
+
+
 def test_a_defect_is_told_apart_from_bad_input(
     recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
