@@ -15,6 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
+from django.utils.text import Truncator
 from django.utils.timesince import timesince
 
 from accounts.admin import ReadOnlyAdmin
@@ -27,6 +28,7 @@ from .models import Job, JobEvent, Media, WebhookDelivery, WebhookEndpoint
 Status = Job.Status
 Verb = Callable[..., Any]
 PROGRESS_SHOWN = 10
+NAME_SHOWN = 60  # characters, so that the columns after it stay in sight
 
 # Failed and not yet retried first, then what is under way, then the rest.
 URGENCY = Case(
@@ -60,8 +62,8 @@ class MediaAdmin(ReadOnlyAdmin):
 class JobAdmin(ReadOnlyAdmin):
     change_list_template = "admin/jobs/job/change_list.html"
     ordering = (URGENCY, "-id")
-    list_display = ("number", "status", "error_code", "name", "owner_link", "task", "done", "age")
-    list_display_links = ("number", "name")
+    list_display = ("number", "status", "error_code", "short_name", "owner_link", "task", "done", "age")
+    list_display_links = ("number", "short_name")
     list_filter = ("status", "task", "error_code", "created_at")
     list_select_related = ("owner",)
     search_fields = ("=id", "=origin__id", "uuid", "name", "owner__email", "error_code")
@@ -160,6 +162,10 @@ class JobAdmin(ReadOnlyAdmin):
     @admin.display(ordering="id")
     def number(self, job: Job) -> int:
         return job.number
+
+    @admin.display(description="name", ordering="name")
+    def short_name(self, job: Job) -> str:
+        return Truncator(job.name).chars(NAME_SHOWN)
 
     @admin.display(description="owner", ordering="owner__email")
     def owner_link(self, job: Job) -> str:

@@ -61,14 +61,14 @@ export function setMeter(bar, percent) {
   bar.parentElement.setAttribute("aria-valuenow", percent);
 }
 
-function ask({ confirm, verb }) {
+function ask({ confirm, verb, otherwise = "Keep it" }) {
   const dialog = document.createElement("dialog");
   const text = document.createElement("p");
   text.textContent = confirm;
   const buttons = document.createElement("form");
   buttons.method = "dialog";
   buttons.className = "buttons";
-  buttons.append(choice("Keep it", "button", ""), choice(verb, "button primary danger", "yes"));
+  buttons.append(choice(otherwise, "button", ""), choice(verb, "button primary danger", "yes"));
   dialog.append(text, buttons);
   document.body.append(dialog);
   dialog.showModal();

@@ -96,6 +96,11 @@ def test_jobs_are_filtered(staff, job, bob, lookup):
     assert not staff.get(address + "owner__id__exact=" + str(bob.pk)).context["cl"].result_list
 
 
+def test_a_long_name_leaves_room_for_the_other_columns(staff, job):
+    Job.objects.filter(pk=job.pk).update(name="L" * 250)
+    assert f">{'L' * 59}…</a>" in text(staff, "admin:jobs_job_changelist")
+
+
 def test_a_jobs_page_shows_its_error_and_its_history(staff, failed):
     page = text(staff, "admin:jobs_job_change", failed.pk)
     assert "Nobody speaks in this recording." in page
