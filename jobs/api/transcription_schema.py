@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers as s
 
 from audio_engine.transcription.languages import language_code
@@ -280,6 +281,19 @@ CANCEL = extend_schema(
     request=None,
     responses=answers(JOB, 404, 409),
 )
+
+
+class TranscriptTextBody(Body):
+    """Subtitles or text, for those who accept JSON only."""
+
+
+class TranscriptTextString(OpenApiSerializerExtension):
+    target_class = TranscriptTextBody
+
+    def map_serializer(self, *_: Any) -> dict[str, str]:
+        return {"type": "string"}
+
+
 TRANSCRIPT = extend_schema(
     operation_id="get_transcript",
     summary="What was said",
@@ -287,7 +301,11 @@ TRANSCRIPT = extend_schema(
     tags=TAGS,
     parameters=[TranscriptQuery],
     responses=answers(
-        OpenApiResponse(TranscriptBody, "The transcript", examples=[OpenApiExample("A sentence", SPOKEN)]),
+        OpenApiResponse(
+            PolymorphicProxySerializer("TranscriptOrTextBody", [TranscriptBody, TranscriptTextBody], None),
+            "The transcript",
+            examples=[OpenApiExample("A sentence", SPOKEN)],
+        ),
         404,
         409,
         422,

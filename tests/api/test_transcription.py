@@ -300,6 +300,8 @@ def test_answers_are_as_described(with_models, api, nobody, send, transcribed):
     base = f"/api/v1/transcription/jobs/{transcribed.number}"
     conforms(document, address, "get", api.get(base))
     conforms(document, f"{address}/transcript", "get", api.get(f"{base}/transcript"))
+    lines = api.get(f"{base}/transcript?format=srt", headers={"Accept": "application/json"})
+    conforms(document, f"{address}/transcript", "get", lines)
     conforms(document, "/api/v1/transcription/jobs", "get", api.get("/api/v1/transcription/jobs"))
     conforms(document, "/api/v1/transcription/transcribe-upload", "post", send())
     conforms(document, "/api/v1/jobs/{job_id}", "get", api.get(f"/api/v1/jobs/{transcribed.number}"))
