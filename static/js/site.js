@@ -1,5 +1,7 @@
 // What every page does: copy, ask before something irreversible, close menus, submit filters.
 
+const LIVELY = 3000; // ms
+
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
   button.addEventListener("click", async () => {
@@ -90,6 +92,13 @@ function hiddenField(name, value) {
   const field = document.createElement("input");
   Object.assign(field, { type: "hidden", name, value });
   return field;
+}
+
+// What will look different in a moment is loaded anew, unless somebody writes or reads in it.
+if (document.querySelector("[data-lively]")) {
+  let touched = false;
+  document.addEventListener("input", () => (touched = true));
+  setInterval(() => touched || document.querySelector("main details[open], dialog[open]") || location.reload(), LIVELY);
 }
 
 // A page that answers a form would send it again when it is reloaded, and make a second key.

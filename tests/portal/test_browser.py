@@ -419,6 +419,19 @@ def test_a_reload_makes_no_second_key(page: Page, soloist: Soloist) -> None:
     assert page.locator("tbody tr").count() == 1
 
 
+def test_what_is_written_on_a_page_that_looks_again_stays(page: Page, soloist: Soloist) -> None:
+    sign_up(page, soloist, "wendy@example.org")
+    page.goto(f"{soloist.url}/account/webhooks")
+    page.fill("[name=url]", "https://example.org/hook")
+    page.click("text=Create endpoint")
+    page.click("text=Send it a test")
+    page.click("text=Send a test")
+    page.wait_for_selector("[data-lively]")
+    page.fill("[name=description]", "For the archive")
+    page.wait_for_timeout(3500)
+    assert page.input_value("[name=description]") == "For the archive"
+
+
 def test_a_large_recording_comes_in_by_parts_and_goes_on_after_a_cut(
     page: Page, soloist: Soloist, tmp_path: Path
 ) -> None:
