@@ -30,11 +30,13 @@ class Windows:
         """The windows `numbers`, shape (count, 1, size), zeros behind the last: networks that always see one shape
         keep one plan and one workspace, where an odd last batch would cost both anew.
         """
-        taken = torch.zeros((count, 1, self.size))
+        taken = torch.empty((count, 1, self.size))
+        taken[len(numbers) :] = 0
         for row, number in enumerate(numbers):
             start = round(int(number) * self.step * self.sample_rate)
             part = self.waveform[0, start : start + self.size]
             taken[row, 0, : len(part)] = part
+            taken[row, 0, len(part) :] = 0
         return taken
 
 
