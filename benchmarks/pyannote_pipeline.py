@@ -69,13 +69,18 @@ def script(pipeline: Any, turns: tuple[Turn, ...]) -> None:
 def activity(turns: tuple[Turn, ...], start: float, frames: int) -> np.ndarray:
     """Of the first three who speak in the window, shape (frames, SPEAKERS)."""
     result = np.zeros((frames, SPEAKERS), dtype=np.float32)
-    heard = [turn for turn in turns if turn.start < start + WINDOW and turn.end > start]
-    for column, speaker in enumerate(list(dict.fromkeys(turn.speaker for turn in heard))[:SPEAKERS]):
-        for turn in heard:
+    for column, speaker in enumerate(speaking(turns, start)):
+        for turn in turns:
             if turn.speaker == speaker:
                 low, high = ((edge - start) / WINDOW * frames for edge in (turn.start, turn.end))
                 result[max(0, round(low)) : max(0, round(high)), column] = 1
     return result
+
+
+def speaking(turns: tuple[Turn, ...], start: float) -> list[int]:
+    """The first three who speak in the window."""
+    heard = (turn.speaker for turn in turns if turn.start < start + WINDOW and turn.end > start)
+    return list(dict.fromkeys(heard))[:SPEAKERS]
 
 
 if __name__ == "__main__":

@@ -130,6 +130,11 @@ def community(folder: Path, heard: Samples, sizes: Sizes = TINY) -> Path:
     segmentation(folder / "segmentation" / "pytorch_model.bin", heard, sizes)
     embedding(folder / "embedding" / "pytorch_model.bin", heard, sizes)
     plda(folder / "plda", sizes)
+    community_configuration(folder)
+    return folder
+
+
+def community_configuration(folder: Path) -> None:
     configuration = {
         "dependencies": {"pyannote.audio": "4.0.0"},
         "pipeline": {
@@ -150,7 +155,6 @@ def community(folder: Path, heard: Samples, sizes: Sizes = TINY) -> Path:
         },
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(configuration))
-    return folder
 
 
 def version_3_1(models: Path, heard: Samples) -> None:
