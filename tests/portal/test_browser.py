@@ -136,6 +136,7 @@ def test_from_signing_up_to_hearing_and_saving_one_speaker(
 
     page.wait_for_selector("#job")
     page.evaluate(COLLECT)
+    page.wait_for_load_state()  # until the scripts listen, the button cancels without a question
     page.click(".actions >> text=Cancel")
     page.click("dialog >> text=Go on")
     page.wait_for_selector("#job[data-status=succeeded]", timeout=DONE_WITHIN)
