@@ -17,14 +17,11 @@ from .given_turns import read_turns
 from .models.offline import go_offline
 from .music import STEMS, StemsRequest, StemsResult
 from .registry import AUTO
+from .sound import EQUALIZERS, QUALITIES, DenoisingRequest, DenoisingResult
 from .transcription.languages import language_code
 from .transcription.subtitles import read_subtitles
 from .types import (
-    EQUALIZERS,
     OVERLAP_POLICIES,
-    QUALITIES,
-    DenoisingRequest,
-    DenoisingResult,
     Progress,
     Request,
     Result,
@@ -71,7 +68,7 @@ def _probe(options: argparse.Namespace) -> None:
 
 def _extract(options: argparse.Namespace) -> None:
     if options.turns:
-        _refuse_beside_turns(options)
+        _refuse_beside_turns(options, "engine")
     request = SpeakerRequest(
         source=options.recording,
         output=options.output,
@@ -89,14 +86,16 @@ def _extract(options: argparse.Namespace) -> None:
     _run(request, options.json)
 
 
-def _refuse_beside_turns(options: argparse.Namespace) -> None:
-    for name in ("engine", "num_speakers", "min_speakers", "max_speakers"):
+def _refuse_beside_turns(options: argparse.Namespace, teller: str) -> None:
+    for name in (teller, "num_speakers", "min_speakers", "max_speakers"):
         if getattr(options, name) not in (None, AUTO):
             rule = "is for an engine that tells who speaks; with turns, leave it out"
             raise EngineError("INVALID_OPTION", f"{name} {rule}.", details={"field": name, "rule": rule})
 
 
 def _transcribe(options: argparse.Namespace) -> None:
+    if options.turns:
+        _refuse_beside_turns(options, "diarizer")
     request = TranscriptionRequest(
         source=options.recording,
         output=options.output,
@@ -106,6 +105,7 @@ def _transcribe(options: argparse.Namespace) -> None:
         language=language_code(options.language) or options.language,
         subtitles=read_subtitles(options.srt) if options.srt else "",
         voice_attributes=options.voice_attributes,
+        turns=read_turns(options.turns) if options.turns else (),
     )
     _run(request, options.json)
 
@@ -263,7 +263,9 @@ def _parser() -> argparse.ArgumentParser:
     extracting.set_defaults(task="extraction")
     telling = commands.add_parser("diarize", parents=[common, diarizing, knowing], help="who spoke when")
     telling.set_defaults(task="diarization")
-    transcribing = commands.add_parser("transcribe", parents=[common, diarizing], help="what was said and by whom")
+    transcribing = commands.add_parser(
+        "transcribe", parents=[common, diarizing, knowing], help="what was said and by whom"
+    )
     transcribing.add_argument("--language", default="", metavar="CODE", help="such as en; found out if left out")
     transcribing.add_argument("--diarizer", default=AUTO, metavar="NAME", help="the engine that tells the speakers")
     transcribing.add_argument("--srt", type=Path, metavar="FILE", help="give speakers to its lines; recognise nothing")

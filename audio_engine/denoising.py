@@ -26,15 +26,13 @@ from .filters import COMPRESSOR, Filter, Signal, equalizer, filtered, in_seconds
 from .loudness import LoudnessMeter
 from .masking import Masking, with_surroundings
 from .progress import OverallProgress
+from .sound import DenoisingRequest, DenoisingResult, SoundStats
 from .stems import Stem
 from .suppression import Suppressor
 from .types import (
-    DenoisingRequest,
-    DenoisingResult,
     MediaInfo,
     OutputFile,
     Progress,
-    SoundStats,
 )
 
 # Seconds that a second of recording takes, by which progress is judged until each step shows its own pace.

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from av.audio.frame import AudioFrame
 
-from .types import Equalizer, MediaInfo
+from .sound import Equalizer
+from .types import MediaInfo
 
 Signal = npt.NDArray[np.float32]
 """Shape (samples, channels), full scale 1.0."""

@@ -13,10 +13,9 @@ from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from .music import StemsRequest, StemsResult
+from .sound import DenoisingRequest, DenoisingResult
 from .types import (
     CONFIDENCE_SECONDS,
-    DenoisingRequest,
-    DenoisingResult,
     DialogueRequest,
     DialogueResult,
     IdentificationRequest,

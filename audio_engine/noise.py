@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
-from .types import Quality
+from .sound import Quality
 
 Power = npt.NDArray[np.float64]
 """Shape (frames, bins)."""

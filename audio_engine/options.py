@@ -12,13 +12,10 @@ from .formats import REQUESTS
 from .given_turns import check_turns
 from .music import STEMS, StemsRequest, parts
 from .registry import AUTO
+from .sound import EQUALIZERS, QUALITIES, DenoisingRequest
 from .transcription.languages import LANGUAGES
 from .types import (
-    EQUALIZERS,
     OVERLAP_POLICIES,
-    QUALITIES,
-    SPEAKER_TASKS,
-    DenoisingRequest,
     DialogueRequest,
     IdentificationRequest,
     MediaLimits,
@@ -64,8 +61,6 @@ def _check_speaker_request(request: SpeakerRequest) -> None:
     if request.overlap not in OVERLAP_POLICIES:
         _refuse("overlap", f"must be one of {', '.join(OVERLAP_POLICIES)}")
     if request.turns:
-        if request.task not in SPEAKER_TASKS:
-            _refuse("turns", f"can be given for {' and '.join(SPEAKER_TASKS)} only")
         check_turns(request.turns)
     if request.cleaner != AUTO and not request.clean_background:
         _refuse("cleaner", NOTHING_TO_CLEAN)

@@ -17,8 +17,8 @@ from .media import probe
 from .music import StemsRequest
 from .options import check_request
 from .progress import ignore_progress
+from .sound import DenoisingRequest
 from .types import (
-    DenoisingRequest,
     DialogueRequest,
     MediaInfo,
     OutputFile,

@@ -11,6 +11,7 @@ from .backends.base import Cleaner, Diarizer, SpeechSeparator
 from .cleaning import Cleaning
 from .decoding import Decoder
 from .downmix import decode_mono
+from .enrolment import with_voices
 from .formats import rttm, write_confidence
 from .identification import identify
 from .masking import Masking
@@ -48,7 +49,7 @@ def find(request: SpeakerRequest, media: MediaInfo, scratch: Path, progress: Pro
     pcm, media, warnings = decode_mono(request, media, scratch / "mono.f32", overall.step("decode"))
     cleaning = _cleaning(request, pcm, media, scratch, overall.step("clean"))
     pcm = cleaning.heard if cleaning else pcm
-    engine, found = _found(request, pcm, media, scratch, overall)
+    engine, found = tell(request, pcm, media, scratch, overall)
     separated_by, separator = _separator(request, found, pcm, scratch, overall.step("separate"))
     background = cleaning.background(found.turns) if cleaning else None
     if background and not background.knows_background:
@@ -69,14 +70,18 @@ def find(request: SpeakerRequest, media: MediaInfo, scratch: Path, progress: Pro
     )
 
 
-def _found(
+def tell(
     request: SpeakerRequest, pcm: Samples, media: MediaInfo, scratch: Path, overall: OverallProgress
 ) -> tuple[str, Diarization]:
-    """Who spoke when, and the name of the engine that told it. `media.seconds` must be exact."""
-    if request.turns:
-        return given_turns.ENGINE, given_turns.diarization(request.turns, media.seconds)
-    engine = cast(Diarizer, registry.load(request.engine, request.task)).hearing(request.speech_threshold)
-    return engine.name, diarize(engine, request.speakers, pcm, media, scratch, overall.step("diarize"))
+    """Who spoke when, and the name of the engine that heard it. `media.seconds` must be exact."""
+    if not request.turns:
+        engine = cast(Diarizer, registry.load(*request.listener)).hearing(request.speech_threshold)
+        return engine.name, diarize(engine, request.speakers, pcm, media, scratch, overall.step("diarize"))
+    given = given_turns.diarization(request.turns, media.seconds)
+    if not isinstance(request, IdentificationRequest):
+        return given_turns.ENGINE, given
+    engine = cast(Diarizer, registry.load(*request.listener))
+    return engine.name, with_voices(engine, given, pcm, scratch, overall.step("diarize"))
 
 
 def _identified(request: SpeakerRequest, found: Diarization) -> tuple[Identification, ...]:
@@ -96,7 +101,7 @@ def _overall_progress(request: SpeakerRequest, media: MediaInfo, progress: Progr
         rendering,
         separating=separator.ahead if separator else 0.0,
         cleaning=cleaner.ahead if cleaner else 0.0,
-        diarizes=not request.turns,
+        diarizes=not request.turns or request.task == "identification",
     )
 
 

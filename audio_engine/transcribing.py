@@ -1,4 +1,4 @@
-"""What was said and by whom: diarize, have a recogniser hear the speech, and give each word to its speaker."""
+"""What was said and by whom: have a recogniser hear the speech, and give each word to whoever speaks then."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from . import registry, speakers
-from .backends.base import Diarizer, Transcriber
+from .backends.base import Transcriber
 from .downmix import decode_mono
 from .formats import speaker_label
 from .masking import Masking
@@ -37,11 +37,10 @@ def transcribe(
     does.
     """
     lines = parse_srt(request.subtitles) if request.subtitles else None
-    overall = _overall_progress(media, progress)
+    overall = _overall_progress(request, media, progress)
     pcm, media, warnings = decode_mono(request, media, scratch / "mono.f32", overall.step("decode"))
-    diarizer = cast(Diarizer, registry.load(request.diarizer, "diarization")).hearing(request.speech_threshold)
-    found = speakers.diarize(diarizer, request.speakers, pcm, media, scratch, overall.step("diarize"))
-    engine, models = diarizer.name, found.models
+    engine, found = speakers.tell(request, pcm, media, scratch, overall)
+    models = found.models
     report = overall.step("hear")
     if lines is not None:
         transcript = Transcript(request.language, None, attribute_lines(lines, found.exclusive))
@@ -74,16 +73,18 @@ def transcribe(
     )
 
 
-def _overall_progress(media: MediaInfo, progress: Progress) -> OverallProgress:
+def _overall_progress(request: TranscriptionRequest, media: MediaInfo, progress: Progress) -> OverallProgress:
     decode = DECODING * media.seconds
-    diarize = DIARIZING * decode
+    rendering = DIARIZING * speakers.RENDERING
     expected = {
         "decode": decode,
-        "diarize": diarize,
+        "diarize": 0.0 if request.turns else DIARIZING * decode,
         "hear": HEARING * media.seconds,
-        "render": speakers.RENDERING * diarize,
+        "render": rendering * decode,
     }
-    proportions = {"diarize": ("decode", DIARIZING), "render": ("diarize", speakers.RENDERING)}
+    proportions = {"render": ("decode", rendering)}
+    if not request.turns:
+        proportions = {"diarize": ("decode", DIARIZING), "render": ("diarize", speakers.RENDERING)}
     return OverallProgress(progress, expected, proportions)
 
 

@@ -30,16 +30,12 @@ Stage = Literal[
     "separation",
 ]
 FileKind = Literal["audio", "rttm", "json", "confidence", "transcript", "txt", "srt", "vtt"]
-Quality = Literal["balanced", "studio", "ultra"]  # of denoising: what the noise is known by
-Equalizer = Literal["balanced", "vocal", "bass_boost"]
 
 TASKS: tuple[Task, ...] = get_args(Task)
 SPEAKER_TASKS: tuple[Task, ...] = ("extraction", "diarization")
 TURN_TASKS: tuple[Task, ...] = (*SPEAKER_TASKS, "identification", "transcription")  # whose results tell who spoke when
 OVERLAP_POLICIES: tuple[OverlapPolicy, ...] = get_args(OverlapPolicy)
 STAGES: tuple[Stage, ...] = get_args(Stage)
-QUALITIES: tuple[Quality, ...] = get_args(Quality)
-EQUALIZERS: tuple[Equalizer, ...] = get_args(Equalizer)
 
 CONFIDENCE_SECONDS = 0.02  # a frame of `Diarization.confidence`
 
@@ -111,10 +107,15 @@ class SpeakerRequest(Request):
         """Whether the background is to be lowered."""
         return self.task == "extraction" and self.clean_background
 
+    @property
+    def listener(self) -> tuple[str, Work]:
+        """The engine that tells who speaks, and what it does to tell it."""
+        return self.engine, self.task
+
     def engines(self) -> tuple[tuple[str, Work], ...]:
         splitting: tuple[tuple[str, Work], ...] = ((self.separator, "separation"),) if self.separates else ()
         cleaning: tuple[tuple[str, Work], ...] = ((self.cleaner, "background"),) if self.cleans else ()
-        telling: tuple[tuple[str, Work], ...] = () if self.turns else ((self.engine, self.task),)
+        telling: tuple[tuple[str, Work], ...] = () if self.turns else (self.listener,)
         return (*telling, *splitting, *cleaning)
 
 
@@ -128,9 +129,14 @@ class TranscriptionRequest(SpeakerRequest):
     labelled: bool = True  # whether text and captions say who speaks
     subtitles: str = ""  # the text of a SubRip file, to whose lines speakers are given instead of recognising words
 
+    @property
+    def listener(self) -> tuple[str, Work]:
+        return self.diarizer, "diarization"
+
     def engines(self) -> tuple[tuple[str, Work], ...]:
+        telling: tuple[tuple[str, Work], ...] = () if self.turns else (self.listener,)
         recogniser: tuple[tuple[str, Work], ...] = () if self.subtitles else ((self.engine, self.task),)
-        return ((self.diarizer, "diarization"), *recogniser)
+        return (*telling, *recogniser)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +147,10 @@ class IdentificationRequest(SpeakerRequest):
     known: dict[str, Voiceprint] = field(default_factory=dict)  # by label
     threshold: float = 0.0  # least confidence of a match, 0 to 100
     exclusive: bool = True  # no known voice is two speakers
+
+    def engines(self) -> tuple[tuple[str, Work], ...]:
+        """The same with turns: whoever speaks in them has to be heard to be known."""
+        return (self.listener,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,18 +173,6 @@ class DialogueRequest(Request):
     def engines(self) -> tuple[tuple[str, Work], ...]:
         hearing: tuple[tuple[str, Work], ...] = ((self.recogniser, "transcription"),) if self.recogniser else ()
         return ((self.engine, self.task), *hearing)
-
-
-@dataclass(frozen=True, slots=True)
-class DenoisingRequest(Request):
-    """The recording itself with less noise, and, where asked for, equalised, compressed and brought to a loudness."""
-
-    task: Literal["denoising"] = "denoising"
-    quality: Quality = "studio"
-    strength: float = 1.0  # 0 to 1: 0 leaves the noise, in between its reduction in dB is in proportion
-    equalizer: Equalizer | None = None
-    compress: bool = False
-    loudness: float | None = None  # LUFS to bring it to; None leaves it as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,21 +328,3 @@ class DialogueResult(Result):
     """What a dialogue separation found; its files are the stems."""
 
     speech_seconds: float  # in which at least one person speaks
-
-
-@dataclass(frozen=True, slots=True)
-class SoundStats:
-    """A recording in figures, None where it is too silent for one."""
-
-    noise_db: float | None  # dBFS, where it is quietest
-    loudness_lufs: float | None  # integrated, ITU-R BS.1770-4
-    peak: float  # linear, 1.0 is full scale
-
-
-@dataclass(frozen=True, slots=True)
-class DenoisingResult(Result):
-    quality: Quality
-    strength: float
-    noise_reduction_db: float | None  # by how much it became quieter where it was quietest, before any levelling
-    before: SoundStats
-    after: SoundStats

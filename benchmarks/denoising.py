@@ -28,8 +28,9 @@ from audio_engine.backends.rnnoise.library import Library, locate
 from audio_engine.filters import filtered
 from audio_engine.pipeline import run
 from audio_engine.separation import si_sdr
+from audio_engine.sound import QUALITIES, DenoisingRequest, DenoisingResult
 from audio_engine.training import noises
-from audio_engine.types import QUALITIES, DenoisingRequest, DenoisingResult, MediaInfo
+from audio_engine.types import MediaInfo
 
 from .rounds import print_machine
 from .simulated import Signal, read

@@ -12,19 +12,15 @@ from audio_engine.formats import voiceprint_from_text
 from audio_engine.music import StemsRequest
 from audio_engine.options import LOUDEST, NOTHING_TO_CLEAN, QUIETEST, engine_for
 from audio_engine.registry import AUTO
+from audio_engine.sound import EQUALIZERS, QUALITIES, DenoisingRequest, Equalizer, Quality
 from audio_engine.transcription.languages import LANGUAGES
 from audio_engine.transcription.subtitles import parse_srt
 from audio_engine.types import (
-    EQUALIZERS,
     OVERLAP_POLICIES,
-    QUALITIES,
-    DenoisingRequest,
     DialogueRequest,
-    Equalizer,
     IdentificationRequest,
     MediaLimits,
     OverlapPolicy,
-    Quality,
     SpeakerRequest,
     TranscriptionRequest,
     VoiceprintRequest,
@@ -33,11 +29,11 @@ from audio_engine.voices import Voiceprint
 
 from . import given
 from .errors import JobError
-from .given import Row
-from .shared_options import CountedOptions, JobOptions, invalid
+from .shared_options import BESIDE_TURNS, CountedOptions, JobOptions, invalid
 
 MOST_KNOWN_VOICES = 50
 LARGEST_SUBTITLES = 500_000  # characters; those of a long film have a fifth of it
+TELLS = "tells who speaks when, which turns do; leave one of them out"
 LONGEST_SAMPLE = 30.0  # seconds, of a voice
 TOLERANCE = 1.01  # decoding may find a little more than a file's packets tell
 OUTPUT_LIMITS = {"sample_rate": (8_000, 192_000), "bit_depth": (8, 32)}  # Hz, bits
@@ -51,34 +47,20 @@ class SpeakerOptions(CountedOptions):
     cleaner: str = AUTO  # the engine that does
     compact: bool = False
     voiceprints: bool = False
-    turns: tuple[Row, ...] = ()  # who spoke when; an engine tells it if empty
-    speaker_names: tuple[str, ...] = ()  # of those who speak in `turns`; who has an empty one is numbered
 
     def __post_init__(self) -> None:
         CountedOptions.__post_init__(self)  # with slots, super() would look for a class that is no more
-        object.__setattr__(self, "turns", tuple(map(tuple, self.turns)))  # lists where they come from a job's row
-        object.__setattr__(self, "speaker_names", tuple(self.speaker_names))
-        if self.turns:
-            self._check_turns()
         if self.overlap not in OVERLAP_POLICIES:
             raise invalid("overlap", f"must be one of {', '.join(OVERLAP_POLICIES)}")
         if self.cleaner != AUTO and not self.clean_background:
             raise invalid("cleaner", NOTHING_TO_CLEAN)
 
     def _check_turns(self) -> None:
-        given.check(self.turns)
-        for name in (*("num_speakers", "min_speakers", "max_speakers"), "speech_threshold", "voiceprints"):
-            if getattr(self, name):
-                raise invalid(name, "is for an engine that tells who speaks; with turns, leave it out")
+        CountedOptions._check_turns(self)
+        if self.voiceprints:
+            raise invalid("voiceprints", BESIDE_TURNS)
         if self.engine != AUTO:
-            raise invalid("engine", "tells who speaks when, which turns do; leave one of them out")
-
-    @property
-    def gives_turns(self) -> bool:
-        return bool(self.turns)
-
-    def check_length(self, seconds: float) -> None:
-        given.check_length(self.turns, seconds)
+            raise invalid("engine", TELLS)
 
     def engines(self, task: str) -> dict[str, tuple[str, str]]:
         telling = {} if self.turns else {"engine": (self.engine, task)}
@@ -118,6 +100,11 @@ class TranscriptionOptions(CountedOptions):
         if self.language and self.language not in LANGUAGES:
             raise invalid("language", f"must be one of {', '.join(sorted(LANGUAGES))}")
 
+    def _check_turns(self) -> None:
+        CountedOptions._check_turns(self)
+        if self.diarizer != AUTO:
+            raise invalid("diarizer", TELLS)
+
     def _check_subtitles(self) -> None:
         if self.engine != AUTO:
             raise invalid("engine", "recognises words, of which input_srt has all; leave one of them out")
@@ -132,7 +119,8 @@ class TranscriptionOptions(CountedOptions):
 
     def engines(self, task: str) -> dict[str, tuple[str, str]]:
         recogniser = {} if self.input_srt else {"engine": (self.engine, task)}
-        return {**recogniser, "diarizer": (self.diarizer, "diarization")}
+        diarizer = {} if self.turns else {"diarizer": (self.diarizer, "diarization")}
+        return {**recogniser, **diarizer}
 
     def request(self, task: str, **common: Any) -> TranscriptionRequest:
         return TranscriptionRequest(
@@ -145,6 +133,7 @@ class TranscriptionOptions(CountedOptions):
             subtitles=self.input_srt,
             voice_attributes=self.voice_attributes,
             speech_threshold=self.speech_threshold,
+            turns=given.turns(self.turns),
             **common,
         )
 
@@ -183,6 +172,7 @@ class IdentificationOptions(CountedOptions):
             exclusive=self.exclusive_matching,
             voice_attributes=self.voice_attributes,
             speech_threshold=self.speech_threshold,
+            turns=given.turns(self.turns),
             **common,
         )
 

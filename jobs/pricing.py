@@ -15,7 +15,7 @@ def price(task: str, seconds: float, surface: str = "", *, gives_turns: bool = F
     """Whole credits for so many seconds of audio, rounded up. Milliseconds count, so float noise does not.
 
     `surface` is the other vendor's API that the work is asked for by, which may have one price for whatever it does.
-    Where `gives_turns`, nobody has to be told apart, which is most of the work.
+    Where `gives_turns`, nobody has to be told apart, which is most of the work of most tasks.
     """
     rate = settings.SURFACE_CREDITS_PER_SECOND.get(surface, settings.CREDITS_PER_SECOND[task])
     if gives_turns:

@@ -9,9 +9,12 @@ from typing import Any
 from audio_engine.registry import AUTO
 from audio_engine.types import Request, SpeakerBounds
 
+from . import given
 from .errors import JobError
+from .given import Row
 
 MOST_SPEAKERS = 20
+BESIDE_TURNS = "is for an engine that tells who speaks; with turns, leave it out"
 TUNABLE = "embedded"  # the engine whose threshold of speech can be moved
 
 
@@ -53,8 +56,14 @@ class CountedOptions(JobOptions):
     max_speakers: int | None = None
     voice_attributes: bool = False
     speech_threshold: float | None = None  # 0.5 as the engine is tuned; more counts as speech below it
+    turns: tuple[Row, ...] = ()  # who spoke when; an engine tells it if empty
+    speaker_names: tuple[str, ...] = ()  # of those who speak in `turns`; who has an empty one is numbered
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "turns", tuple(map(tuple, self.turns)))  # lists where they come from a job's row
+        object.__setattr__(self, "speaker_names", tuple(self.speaker_names))
+        if self.turns:
+            self._check_turns()
         if self.speech_threshold is not None:
             self._check_threshold(self.speech_threshold)
         for name in ("num_speakers", "min_speakers", "max_speakers"):
@@ -65,6 +74,19 @@ class CountedOptions(JobOptions):
             raise invalid("num_speakers", "cannot be given together with min_speakers or max_speakers")
         if self.min_speakers and self.max_speakers and self.min_speakers > self.max_speakers:
             raise invalid("min_speakers", "must not be above max_speakers")
+
+    def _check_turns(self) -> None:
+        given.check(self.turns)
+        for name in ("num_speakers", "min_speakers", "max_speakers", "speech_threshold"):
+            if getattr(self, name) is not None:
+                raise invalid(name, BESIDE_TURNS)
+
+    @property
+    def gives_turns(self) -> bool:
+        return bool(self.turns)
+
+    def check_length(self, seconds: float) -> None:
+        given.check_length(self.turns, seconds)
 
     def _check_threshold(self, threshold: float) -> None:
         if not 0 <= threshold <= 1:

@@ -44,7 +44,8 @@ STAGES_OF: dict[str, tuple[str, ...]] = {
     "denoising": ("denoising", "levelling"),
     "stems": ("decode", "separation"),
 }
-TELLING = ("activity", "embedding", "clustering", "resegmentation")  # who speaks when, unless that is given
+TELLING = ("activity", "embedding", "clustering", "resegmentation")  # who speaks when
+KNOWING = {"identification": "embedding"}  # of these what is done even where that is given
 # Below these a forecast says more about the start than about the rest.
 FORECAST_AFTER = timedelta(seconds=3)
 FORECAST_FROM = 0.04
@@ -58,7 +59,7 @@ def steps(job: Job) -> list[tuple[str, str]]:
     """The stages that a job goes through, with their words."""
     stages = STAGES_OF[job.task]
     if job.options.get("turns"):
-        stages = tuple(stage for stage in stages if stage not in TELLING)
+        stages = tuple(stage for stage in stages if stage not in TELLING or stage == KNOWING.get(job.task))
     if job.options.get("quality") == "ultra" and _hears_pauses(job.options.get("engine", registry.AUTO)):
         stages = ("decode", "activity", *stages)
     if job.options.get("clean_background"):

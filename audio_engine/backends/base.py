@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from ..errors import EngineError
 from ..memory import Samples
+from ..sound import Quality
 from ..transcription.transcript import Heard, Span
-from ..types import SPEAKER_TASKS, Diarization, MediaInfo, Progress, Quality, SpeakerBounds, Work
+from ..types import SPEAKER_TASKS, Diarization, MediaInfo, Progress, SpeakerBounds, Work
 from ..voices import Voiceprint
 
 if TYPE_CHECKING:

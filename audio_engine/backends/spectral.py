@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..noise import tracker
+from ..sound import Quality
 from ..suppression import HOP_SECONDS, Suppressor
-from ..types import MediaInfo, Quality
+from ..types import MediaInfo
 from .base import Denoiser
 
 

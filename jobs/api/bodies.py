@@ -7,7 +7,8 @@ from typing import Any
 from rest_framework import serializers as s
 
 from audio_engine.music import STEMS
-from audio_engine.types import EQUALIZERS, OVERLAP_POLICIES, QUALITIES, TASKS
+from audio_engine.sound import EQUALIZERS, QUALITIES
+from audio_engine.types import OVERLAP_POLICIES, TASKS
 from audio_engine.voices import GENDERS
 from jobs.models import Track
 

@@ -7,7 +7,8 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers as s
 
-from audio_engine.types import QUALITIES, TASKS
+from audio_engine.sound import QUALITIES
+from audio_engine.types import TASKS
 
 from .bodies import OptionsBody, SoundBody
 from .render import STATUSES

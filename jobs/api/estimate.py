@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from accounts import ledger
 from accounts.validation import validated
-from audio_engine.types import SPEAKER_TASKS
+from audio_engine.types import TURN_TASKS
 from jobs import ingest, outbound, pricing
 from jobs.errors import JobError
 
@@ -29,7 +29,7 @@ class Estimate(OwnView):
         seconds, exact = _length(request, given)
         ingest.check_length(seconds)
         job_type = given["job_type"]
-        gives_turns = given["given_turns"] and job_type in SPEAKER_TASKS
+        gives_turns = given["given_turns"] and job_type in TURN_TASKS
         credits, available = pricing.price(job_type, seconds, gives_turns=gives_turns), ledger.available(request.user)
         body = {"job_type": job_type, "seconds": round(seconds, 3), "exact": exact, "credits": credits}
         return Response(body | {"available": available, "affordable": credits <= available})

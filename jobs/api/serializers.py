@@ -9,7 +9,8 @@ from rest_framework import serializers
 
 from audio_engine.exports import FORMATS
 from audio_engine.options import LOUDEST, QUIETEST
-from audio_engine.types import EQUALIZERS, OVERLAP_POLICIES, QUALITIES, SPEAKER_TASKS, TASKS
+from audio_engine.sound import EQUALIZERS, QUALITIES
+from audio_engine.types import OVERLAP_POLICIES, SPEAKER_TASKS, TASKS
 from jobs.options import MOST_KNOWN_VOICES
 from jobs.shared_options import MOST_SPEAKERS
 
@@ -23,6 +24,10 @@ LONGEST_WAIT = 60
 MOST_JOBS_A_BATCH = 100
 NOISE_TYPES = ("general", "electrical_hum", "air_conditioning", "traffic", "crowd")  # AudioPod's
 VOICE_ATTRIBUTES = "Tell each speaker's range of pitch with the result, and a guess of their gender by it."
+TURNS = (
+    "Who spoke when, where you know it: a list of turns, or RTTM as text or as a file. No engine has to tell it then, "
+    "which costs less."
+)
 UNSUPPORTED = {"stationary", "time_constant_s", "freq_mask_smooth_hz", "time_mask_smooth_ms"}
 
 
@@ -58,6 +63,10 @@ class CountedSerializer(WorkSerializer):
         max_value=1,
         help_text="Of the engine `embedded`: above 0.5, as which it is tuned, less counts as speech, below it more.",
     )
+    turns = TurnsField(required=False, help_text=TURNS)
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        return turns_field.options(given)
 
 
 class DiarizeSerializer(CountedSerializer):
@@ -65,14 +74,6 @@ class DiarizeSerializer(CountedSerializer):
         required=False, help_text="Give a voiceprint of each speaker with the result. It is biometric data."
     )
     voice_attributes = serializers.BooleanField(required=False, help_text=VOICE_ATTRIBUTES)
-    turns = TurnsField(
-        required=False,
-        help_text="Who spoke when, where you know it: a list of turns, or RTTM as text or as a file. No engine has to "
-        "tell it then, which costs less.",
-    )
-
-    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
-        return turns_field.options(given)
 
 
 class ExtractSerializer(DiarizeSerializer):
@@ -294,7 +295,7 @@ class EstimateSerializer(serializers.Serializer[Any]):
         help_text="Instead: a link, of which the beginning is looked at, or a page whose site says.",
     )
     given_turns = serializers.BooleanField(
-        default=False, help_text="Whether the job, an extraction or a diarization, is to be sent its `turns`."
+        default=False, help_text="Whether the job is to be sent its `turns`, where it takes any."
     )
 
     def validate_seconds(self, seconds: float) -> float:

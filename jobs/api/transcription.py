@@ -31,7 +31,7 @@ TASK: Task = "transcription"
 # AudioPod's names for the parts of ours; what else it offers changes nothing here, where all of it is always told.
 OPTIONS = (
     *("num_speakers", "min_speakers", "max_speakers", "voice_attributes"),
-    *("language", "engine", "diarizer", "speaker_labels", "input_srt"),
+    *("language", "engine", "diarizer", "speaker_labels", "input_srt", "turns", "speaker_names"),
 )
 MESSAGE = "The transcription is queued."
 

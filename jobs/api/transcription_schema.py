@@ -13,11 +13,13 @@ from rest_framework import serializers as s
 from audio_engine.transcription.languages import language_code
 from audio_engine.transcription.writing import TRANSCRIPT_FORMATS
 
+from . import turns_field
 from .bodies import Body, JobBody, JobItemBody
 from .fields import OneOf, SubtitlesField
 from .render import STATUSES
 from .schema import AGAIN, FORMS, KEY, REFUSED, answers, recording
-from .serializers import MOST_JOBS_A_PAGE, VOICE_ATTRIBUTES, speaker_count
+from .serializers import MOST_JOBS_A_PAGE, TURNS, VOICE_ATTRIBUTES, speaker_count
+from .turns_field import TurnsField
 
 TAGS = ["Transcription"]
 AUTOMATIC = ("", "auto")
@@ -48,6 +50,7 @@ class TranscribeSerializer(s.Serializer[Any]):
         required=False,
         help_text="Subtitles (SRT) that are there already: speakers are given to their lines, and no words recognised.",
     )
+    turns = TurnsField(required=False, help_text=TURNS)
     webhook_url = s.CharField(required=False, max_length=2000, help_text="Told how this job ends.")
     enable_word_timestamps = s.BooleanField(required=False, help_text="Changes nothing: they are always told.")
     enable_confidence_scores = s.BooleanField(required=False, help_text="Changes nothing: they are always told.")
@@ -61,7 +64,7 @@ class TranscribeSerializer(s.Serializer[Any]):
             fields["engine"] = model
         if "enable_speaker_diarization" in fields:
             fields["speaker_labels"] = fields.pop("enable_speaker_diarization")
-        return fields
+        return turns_field.options(fields)
 
     def validate_source_urls(self, urls: list[str]) -> list[str]:
         if len(urls) > 1:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import soundfile
 
 from audio_engine.pipeline import run
-from audio_engine.types import DenoisingRequest, DenoisingResult
+from audio_engine.sound import DenoisingRequest, DenoisingResult
 
 from .voices import RATE, Signal
 

@@ -17,8 +17,9 @@ from audio_engine.filters import COMPRESSOR, equalizer, filtered
 from audio_engine.noise import AgreedNoise, FollowingNoise, SurroundingNoise
 from audio_engine.pipeline import run
 from audio_engine.separation import si_sdr
+from audio_engine.sound import DenoisingRequest
 from audio_engine.suppression import HOP_SECONDS, Suppressor
-from audio_engine.types import DenoisingRequest, MediaInfo, Progress
+from audio_engine.types import MediaInfo, Progress
 
 from .denoised import denoised_by, with_white_noise
 from .voices import HIGH, LOW, RATE, Signal

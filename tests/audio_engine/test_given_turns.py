@@ -4,19 +4,39 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import soundfile
 
-from audio_engine import registry
+from audio_engine import enrolment, registry
 from audio_engine.errors import EngineError
 from audio_engine.formats import parse_rttm, request_from_json, request_to_json
 from audio_engine.given_turns import check_turns, exclusive, joined
+from audio_engine.memory import Samples
 from audio_engine.pipeline import run
-from audio_engine.types import IdentificationRequest, SpeakerRequest, Turn
+from audio_engine.types import (
+    Diarization,
+    IdentificationRequest,
+    Progress,
+    SpeakerBounds,
+    SpeakerRequest,
+    Turn,
+)
 from tests.audio_engine import scripted as scripts
 
 TURNS = (Turn(0.5, 2.0, 0, 80), Turn(1.5, 3.0, 1), Turn(4.0, 9.0, 0))
+
+
+class Listener(scripts.ScriptedDiarizer):
+    """Keeps how many seconds it heard of each speaker."""
+
+    heard: ClassVar[list[float]] = []
+
+    def diarize(self, pcm: Samples, bounds: SpeakerBounds, scratch: Path, progress: Progress) -> Diarization:
+        assert bounds.exact == 1
+        self.heard.append(len(pcm) / 16_000)
+        return super().diarize(pcm, bounds, scratch, progress)
 
 
 @pytest.fixture
@@ -69,9 +89,24 @@ def test_turns_that_nobody_can_speak_are_refused(turns: tuple[Turn, ...], rule: 
         check_turns(turns)
 
 
-def test_only_tasks_that_tell_nothing_else_of_speakers_take_turns(tmp_path: Path, recording: Path) -> None:
-    with pytest.raises(EngineError, match="extraction and diarization only"):
-        run(IdentificationRequest(recording, tmp_path, turns=TURNS))
+def test_known_voices_are_looked_for_among_the_given_speakers(
+    tmp_path: Path, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is heard for themselves, where nobody else speaks and the longest stretches first."""
+    monkeypatch.setattr(registry, "ENGINES", {"scripted": f"{__name__}:Listener"})
+    monkeypatch.setattr(Listener, "heard", [])
+    monkeypatch.setattr(enrolment, "MOST_HEARD", 2)
+    known = {"Ann": scripts.VOICEPRINTS[0]}
+    told: list[tuple[str, float]] = []
+    turns = (*TURNS, Turn(1.6, 1.9, 2))  # who is never alone
+    request = IdentificationRequest(recording, tmp_path / "out", known=known, turns=turns, exclusive=False)
+    result = run(request_from_json(request_to_json(request)), lambda *at: told.append(at))
+    assert [who.match for who in result.identifications] == ["Ann", "Ann", None]  # type: ignore[attr-defined]
+    assert Listener.heard == [2.0, 1.0]
+    assert (result.engine, result.models) == ("scripted", ("scripted 1",))
+    assert [(t.start, t.end, t.speaker) for t in result.turns[:2]] == [(0.5, 2.0, 0), (1.5, 3.0, 1)]  # type: ignore[attr-defined]
+    assert {stage for stage, _ in told} == {"decode", "embedding", "tracks"}
+    assert [fraction for _, fraction in told] == sorted(fraction for _, fraction in told)
 
 
 def test_turns_of_one_speaker_that_overlap_are_one() -> None:

@@ -17,7 +17,8 @@ from audio_engine import registry
 from audio_engine.backends.demucs import cleaner
 from audio_engine.music import StemsRequest
 from audio_engine.pipeline import run
-from audio_engine.types import DenoisingRequest, Request, SpeakerRequest
+from audio_engine.sound import DenoisingRequest
+from audio_engine.types import Request, SpeakerRequest
 from tests.audio_engine import scripted as scripted_engines
 
 SECONDS = 4

@@ -22,9 +22,10 @@ from audio_engine.backends.rnnoise.library import Library, locate
 from audio_engine.errors import EngineError
 from audio_engine.noise import AgreedNoise
 from audio_engine.separation import si_sdr
+from audio_engine.sound import QUALITIES
 from audio_engine.suppression import HOP_SECONDS, SpeechEstimate, Suppressor
 from audio_engine.training import noises
-from audio_engine.types import QUALITIES, MediaInfo
+from audio_engine.types import MediaInfo
 
 from .denoised import denoised_by, with_white_noise
 from .voices import Signal

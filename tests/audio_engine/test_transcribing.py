@@ -14,10 +14,10 @@ import webvtt
 from audio_engine import registry
 from audio_engine.__main__ import main
 from audio_engine.errors import EngineError
-from audio_engine.formats import request_from_json, request_to_json, result_from_json, result_json
+from audio_engine.formats import parse_rttm, request_from_json, request_to_json, result_from_json, result_json
 from audio_engine.pipeline import run
 from audio_engine.transcription.transcript import transcript_from_json
-from audio_engine.types import DialogueRequest, TranscriptionRequest, TranscriptionResult
+from audio_engine.types import DialogueRequest, TranscriptionRequest, TranscriptionResult, Turn
 
 ENGINE = "whisper-large-v3-turbo"
 SUBTITLES = """1
@@ -89,6 +89,24 @@ def test_subtitles_get_speakers_and_nothing_is_recognised(engines, request_of, t
     assert (result.words, result.sentences, result.engine) == (0, 2, "scripted")
 
 
+@pytest.mark.parametrize("subtitles", ["", SUBTITLES])
+def test_words_get_the_speakers_of_turns_that_are_given(engines, request_of, monkeypatch, subtitles):
+    beside = {} if subtitles else {ENGINE: registry.ENGINES[ENGINE]}
+    monkeypatch.setattr(registry, "ENGINES", beside)  # none of which tells speakers
+    turns = (Turn(0.0, 1.0, 1), Turn(1.0, 5.0, 0))
+    request = replace(request_of, turns=turns, diarizer="auto", subtitles=subtitles)
+    told: list[float] = []
+    result = run(request_from_json(request_to_json(request)), lambda _, fraction: told.append(fraction))
+    assert result.turns == turns
+    assert result.engine == ("given" if subtitles else ENGINE)
+    transcript = transcript_from_json(json.loads((request_of.output / "transcript.json").read_text()))
+    said = transcript.words() or transcript.sentences
+    assert {its.speaker for its in said if its.end < 1} <= {1}
+    assert {its.speaker for its in said if its.start > 1} == {0}
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+
 def test_who_speaks_can_be_left_out_of_what_people_read(engines, request_of):
     run(replace(request_of, labelled=False))
     for name in ("transcript.txt", "transcript.srt", "transcript.vtt"):
@@ -135,6 +153,16 @@ def test_the_command_line_prints_what_was_said(engines, request_of, capsys):
     said = capsys.readouterr().out
     assert (output / "transcript.txt").read_text() in said
     assert json.loads((output / "transcript.json").read_text())["language"] == "en"
+
+
+def test_the_command_line_takes_turns_for_words(engines, request_of, tmp_path, capsys):
+    turns = tmp_path / "turns.rttm"
+    turns.write_text("SPEAKER a 1 0 1 <NA> <NA> Ana <NA> <NA>\nSPEAKER a 1 1 4 <NA> <NA> Ben <NA> <NA>\n")
+    command = ["transcribe", str(request_of.source), "--output", str(tmp_path / "out"), "--turns", str(turns)]
+    assert main([*command, "--diarizer", "scripted"]) == 2
+    assert capsys.readouterr().err.startswith("INVALID_OPTION: diarizer is for an engine that tells who speaks")
+    assert main(command) == 0
+    assert [turn.end for turn in parse_rttm((tmp_path / "out" / "transcription.rttm").read_text())] == [1.0, 5.0]
 
 
 def test_subtitles_that_cannot_be_read_are_refused_before_any_work(engines, request_of, tmp_path, capsys):

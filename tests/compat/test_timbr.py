@@ -15,7 +15,8 @@ from accounts import ledger
 from accounts.models import APIKey
 from audio_engine import registry
 from audio_engine.dialogue import BASIC
-from audio_engine.types import DenoisingResult, MediaInfo, SoundStats
+from audio_engine.sound import DenoisingResult, SoundStats
+from audio_engine.types import MediaInfo
 from jobs import files, lifecycle
 from jobs.errors import JobError
 from jobs.models import Job, Media, Track

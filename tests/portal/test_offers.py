@@ -255,7 +255,8 @@ def test_the_list_says_what_was_made(alices: Client, dialogue: Job) -> None:
 
 
 def test_less_noise_is_told_in_figures(alices: Client, ended: Callable[..., Job]) -> None:
-    from audio_engine.types import DenoisingResult, MediaInfo, SoundStats
+    from audio_engine.sound import DenoisingResult, SoundStats
+    from audio_engine.types import MediaInfo
     from jobs.options import DenoisingOptions
 
     info = MediaInfo("wav", "pcm_s16le", 16_000, 1, 16, False, 3.0, "mono")

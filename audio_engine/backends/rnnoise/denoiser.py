@@ -15,9 +15,10 @@ import soxr
 
 from ...errors import EngineError
 from ...noise import tracker
+from ...sound import Quality
 from ...spectra import Signal
 from ...suppression import HOP_SECONDS, SpeechEstimate, Suppressor
-from ...types import MediaInfo, Quality
+from ...types import MediaInfo
 from ..base import Denoiser
 from .library import DELAY, FRAME, PACKAGE, RATE, Library, locate
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers as s
 
-from audio_engine.types import EQUALIZERS
+from audio_engine.sound import EQUALIZERS
 from jobs.api.fields import FiniteField, OneOf
 from jobs.shared_options import MOST_SPEAKERS
 
