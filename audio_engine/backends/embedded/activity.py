@@ -1,4 +1,4 @@
-"""Where anyone speaks and where two do: posteriors on 20 ms frames, then two thresholds with hysteresis.
+"""Where anyone speaks and where two do: posteriors on frames of 20 or 10 ms, then two thresholds with hysteresis.
 
 Sources: Silero Team, "Silero VAD" (2021-2025) for speech; the frame head for overlap; hysteresis as in the binarisation
 of Gelly & Gauvain, "Optimization of RNN-Based Speech Activity Detection" (IEEE/ACM TASLP 2018).
@@ -34,13 +34,14 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Activity:
-    """Posterior probabilities of the 20 ms frames, each of shape (frames,): of any speech, of two or more voices.
-    Speech begins above `onset` and goes on above `offset`."""
+    """Posterior probabilities of each frame, `rate` of which are a second, each of shape (frames,): of any speech, of
+    two or more voices. Speech begins above `onset` and goes on above `offset`."""
 
     speech: Posteriors
     overlap: Posteriors
     onset: float = ONSET
     offset: float = OFFSET
+    rate: int = FRAME_RATE
 
     def at(self, threshold: float) -> Activity:
         """The same with both thresholds moved, in log-odds, by as much as `threshold` is away from 0.5."""
@@ -48,11 +49,25 @@ class Activity:
         onset, offset = (float(expit(logit(own) + moved)) for own in (self.onset, self.offset))
         return replace(self, onset=onset, offset=offset)
 
+    def finer(self) -> Activity:
+        """The same on frames half as long."""
+        return replace(self, speech=_halved(self.speech), overlap=_halved(self.overlap), rate=2 * self.rate)
+
     def mask(self) -> Mask:
-        """Speech or not in each 20 ms frame."""
+        """Speech or not in each frame."""
         mask = hysteresis(self.speech, self.onset, self.offset)
-        mask = drop_runs(mask, False, round(MINIMUM_PAUSE * FRAME_RATE))
-        return drop_runs(mask, True, round(MINIMUM_SPEECH * FRAME_RATE))
+        mask = drop_runs(mask, False, round(MINIMUM_PAUSE * self.rate))
+        return drop_runs(mask, True, round(MINIMUM_SPEECH * self.rate))
+
+
+def _halved(posteriors: Posteriors) -> Posteriors:
+    """Linear between the centres of frames, read off at those of their halves, shape (2 * frames,)."""
+    halves = np.repeat(posteriors * np.float32(0.75), 2)
+    halves[2::2] += posteriors[:-1] / 4
+    halves[1:-1:2] += posteriors[1:] / 4
+    halves[:1] += posteriors[:1] / 4
+    halves[-1:] += posteriors[-1:] / 4
+    return halves
 
 
 def listen(

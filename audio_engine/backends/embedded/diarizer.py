@@ -20,9 +20,9 @@ from .activity import Activity, Mask, drop_runs, listen, runs
 from .clustering import Clusters, cluster, sample_rows
 from .confidence import Evidence, shipped_model, with_confidence
 from .embeddings import Encoder, EncoderName, Windows, embed
-from .frame_features import FRAME_RATE
 from .labelling import Labelling, label
 from .level import GainCurve, frame_levels, gain_curve
+from .resegmentation import RATE
 from .speaker_models import cepstra
 from .voice_space import VoiceSpace, shipped_space
 from .voiceprints import voiceprints
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from .networks import SileroVad
     from .segmentation import Segmentation
 
-MINIMUM_TURN = 10  # frames of 20 ms
-BRIDGED_PAUSE = 8
+MINIMUM_TURN = 20  # frames of 10 ms
+BRIDGED_PAUSE = 16
 LISTENING = 0.37  # of the activity stage, the rest being the segmentation
 SHARES: dict[EncoderName, dict[Stage, tuple[float, float]]] = {  # of the whole work
     "campplus": {
@@ -102,7 +102,7 @@ class EmbeddedDiarizer(Diarizer):
     def speech(self, pcm: Samples, scratch: Path, progress: Progress) -> Diarization:  # noqa: ARG002 - all in memory
         networks = self._loaded()
         heard = self._activity(pcm, gain_curve(frame_levels(pcm)), lambda done: progress("activity", done))
-        turns = tuple(_turns([heard.mask()]))
+        turns = tuple(_turns([heard.finer().mask()]))
         packaged = (packages.SILERO, *([packages.SEGMENTATION] if networks.segmentation else []))
         return Diarization(turns, turns, min(1, len(turns)), tuple(map(packages.name_and_version, packaged)))
 
@@ -113,18 +113,19 @@ class EmbeddedDiarizer(Diarizer):
         networks = self._loaded()
         gain = gain_curve(frame_levels(pcm))
         heard, windows = self.hear(pcm, gain, scratch, progress)
-        speech = heard.mask()
         if not len(windows):  # nothing said, or a syllable or two, too short to know a voice by
             return _silence(self._models()), Evidence(
-                heard.speech, heard.overlap, np.zeros((len(speech), 2), dtype=np.float16)
+                heard.speech, heard.overlap, np.zeros((len(heard.speech), 2), dtype=np.float16)
             )
         clusters = _clusters(windows, bounds, shipped_space(self.encoder))
         self._part(progress, "clustering")(1.0)
-        features = cepstra(pcm, gain, speech, scratch) if len(clusters) > 1 else None
-        labelling = label(windows, clusters, features, speech, heard.overlap, self._part(progress, "resegmentation"))
+        finer = heard.finer()
+        features = cepstra(pcm, gain, finer.mask(), scratch) if len(clusters) > 1 else None
+        labelling = label(windows, clusters, features, finer, self._part(progress, "resegmentation"))
         found = _diarization(labelling, bounds, self._models())
         heard_by = packages.name_and_version(networks.encoder.packaged)
-        found = replace(found, voiceprints=voiceprints(windows, found.turns, found.speakers, len(speech), heard_by))
+        prints = voiceprints(windows, found.turns, found.speakers, len(heard.speech), heard_by)
+        found = replace(found, voiceprints=prints)
         return found, Evidence(heard.speech, heard.overlap, labelling.support)
 
     def hear(self, pcm: Samples, gain: GainCurve, scratch: Path, progress: Progress) -> tuple[Activity, Windows]:
@@ -199,7 +200,7 @@ def _diarization(labelling: Labelling, bounds: SpeakerBounds, models: tuple[str,
 
 def _turns(active: Iterable[Mask]) -> list[Turn]:
     """The runs of each label's mask, by start."""
-    found = [Turn(a / FRAME_RATE, b / FRAME_RATE, label) for label, mask in enumerate(active) for a, b in runs(mask)]
+    found = [Turn(a / RATE, b / RATE, label) for label, mask in enumerate(active) for a, b in runs(mask)]
     return sorted(found, key=lambda turn: (turn.start, turn.end, turn.speaker))
 
 

@@ -8,27 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .activity import Mask, Posteriors
+from .activity import Activity, Mask
 from .blocks import block_ranges
 from .clustering import Clusters
 from .confidence import Support, support
 from .embeddings import Windows
-from .frame_features import FRAME_RATE
 from .overlap import overlap_mask, second_speakers, with_nearness
-from .resegmentation import CHANGE_PENALTY, Scores, frame_scores, viterbi
+from .resegmentation import CHANGE_PENALTY, RATE, Scores, frame_scores, viterbi
 from .speaker_models import Cepstra, SpeakerModels
 
 NOBODY = -1
 MODELS_WEIGHT = 0.15  # of a log likelihood ratio, against a cosine
-BLOCK_FRAMES = 600 * FRAME_RATE
+BLOCK_FRAMES = 600 * RATE
 
 Labels = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True)
 class Labelling:
-    """Of each 20 ms frame, shape (frames,): who speaks and who else, NOBODY where nobody does; and how well the
-    embeddings support the first."""
+    """Of each 10 ms frame, shape (frames,): who speaks and who else, NOBODY where nobody does; and of each 20 ms how
+    well the embeddings support the first."""
 
     first: Labels
     second: Labels
@@ -39,23 +38,24 @@ def label(
     windows: Windows,
     clusters: Clusters,
     features: Cepstra | None,
-    speech: Mask,
-    overlap: Posteriors,
+    heard: Activity,
     report: Callable[[float], None],
 ) -> Labelling:
-    """`features` are left out where there are no two voices to tell apart; `report` takes the fraction done."""
+    """`features` are left out where there are no two voices to tell apart; what is `heard` is on frames of 10 ms, too;
+    `report` takes the fraction done."""
+    speech, overlap = heard.mask(), heard.overlap
     alone = speech & ~overlap_mask(overlap, speech)
     models = None if features is None else _models(windows, clusters, features, alone)
     first = np.full(len(speech), NOBODY, dtype=np.int8)
     second = first.copy()
-    backing = np.zeros((len(speech), 2), dtype=np.float16)
+    backing = np.zeros((len(speech) // 2, 2), dtype=np.float16)
     for start, stop in block_ranges(len(speech), BLOCK_FRAMES):
         likeness = frame_scores(windows, clusters, start, stop)
         scores = likeness
         if features is not None and models is not None:
             scores = likeness + np.float32(MODELS_WEIGHT) * models.ratios(features, start, stop)
         path = viterbi(scores, CHANGE_PENALTY)
-        backing[start:stop] = support(likeness, path)
+        backing[start // 2 : stop // 2] = support(likeness, path).reshape(-1, 2, 2).mean(axis=1)
         first[start:stop] = np.where(speech[start:stop], path, NOBODY)
         if len(clusters) > 1:
             other, lead = second_speakers(scores, path)

@@ -16,7 +16,7 @@ from .resegmentation import Scores
 
 ONSET = 0.5
 OFFSET = 0.4
-MINIMUM_FRAMES = 5  # of 20 ms
+MINIMUM_FRAMES = 10  # of 10 ms
 NEARNESS_WEIGHT = 0.5  # of a score, against a posterior
 SMALL_LEAD = 0.6  # of the first voice's score over the second's: less of it speaks for two voices, more for one
 

@@ -24,25 +24,25 @@ from .fbank import MELS, log_mels
 from .level import GainCurve
 
 CEPSTRA = 20  # without the first, which is the level
-DELTA = 2  # 10 ms frames to either side, between which a cepstrum's change is taken
+DELTA = 2  # frames to either side, between which a cepstrum's change is taken
 COMPONENTS = 8
 ITERATIONS = 12
 LEAST_VARIANCE = 0.1  # of a component, in parts of that of all speech
 RELEVANCE = 16.0  # frames of a component from which a speaker's own mean counts as much as everybody's
-MOST_FRAMES = 10_000  # of all speech, and of a speaker, to learn from: 3 minutes
-FEWEST_FRAMES = 25  # of a speaker
+MOST_FRAMES = 20_000  # of all speech, and of a speaker, to learn from: 3 minutes
+FEWEST_FRAMES = 50  # of a speaker
 FARTHEST = 12.0  # log likelihood ratio that a single frame can have
-SMOOTHING = 25  # frames over which ratios are averaged
-BLOCK_FRAMES = 3_000  # a minute
+SMOOTHING = 50  # frames over which ratios are averaged
+BLOCK_FRAMES = 6_000  # a minute
 READ_AT_ONCE = 256  # frames from all over a file: with each come 64 KiB around it
 
 Matrix = npt.NDArray[np.float64]
 Cepstra = npt.NDArray[np.float16]
-"""Shape (20 ms frames, 2 * CEPSTRA): the cepstra, mean of two frames of 10 ms, and their change. In a file."""
+"""Shape (10 ms frames, 2 * CEPSTRA): the cepstra and their change. In a file."""
 
 
 def cepstra(pcm: Samples, gain: GainCurve, speech: Mask, scratch: Path) -> Cepstra:
-    """Of the level-normalised recording; zeros in blocks without `speech`, which is on 20 ms frames."""
+    """Of the level-normalised recording; zeros in blocks without `speech`, which is on 10 ms frames."""
     shape = (len(speech), 2 * CEPSTRA)
     found = np.lib.format.open_memmap(scratch / "cepstra.npy", mode="w+", dtype=np.float16, shape=shape)
     transform = _cosines()
@@ -50,10 +50,9 @@ def cepstra(pcm: Samples, gain: GainCurve, speech: Mask, scratch: Path) -> Cepst
     def hear(block: tuple[int, int]) -> None:
         start, stop = block
         if speech[start:stop].any():
-            coefficients = log_mels(pcm, gain, 2 * start - DELTA, 2 * stop + DELTA) @ transform
+            coefficients = log_mels(pcm, gain, start - DELTA, stop + DELTA) @ transform
             change = coefficients[2 * DELTA :] - coefficients[: -2 * DELTA]
-            both = np.concatenate((coefficients[DELTA:-DELTA], change), axis=1)
-            found[start:stop] = (both[::2] + both[1::2]) / 2
+            found[start:stop] = np.concatenate((coefficients[DELTA:-DELTA], change), axis=1)
 
     for _ in ordered(hear, block_ranges(len(speech), BLOCK_FRAMES)):
         release_pages(found)
