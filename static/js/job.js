@@ -9,6 +9,7 @@ import { startTranscript } from "./transcript.js";
 import { startTurns } from "./turns.js";
 
 const PAUSE = 2000; // ms
+const PATIENCE = 30_000; // ms
 const nonce = document.querySelector("script[nonce]").nonce;
 
 function follow(job) {
@@ -68,10 +69,10 @@ async function showEnd(job) {
 async function fetchAnew() {
   for (;;) {
     try {
-      const answer = await fetch(location.href);
+      const answer = await fetch(location.href, { signal: AbortSignal.timeout(PATIENCE) });
       if (answer.status < 500) return new DOMParser().parseFromString(await answer.text(), "text/html");
     } catch {
-      // not reached
+      // not reached, or no answer
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE));
   }

@@ -22,6 +22,7 @@ export function listen(path, { after = null, onMessage, onOpen = () => {} }) {
     address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     if (last !== null) address.searchParams.set("after", last);
     socket = new WebSocket(address);
+    heard(); // one that never opens is silent, too, and browsers wait for minutes
     socket.addEventListener("open", () => {
       wait = FIRST_WAIT;
       heard();
