@@ -16,10 +16,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods
 
+from . import asking, guessing, ledger
 from . import first_admin as first
-from . import guessing, ledger
 from .forms import (
     ACCOUNT_EXISTS,
     ChangePasswordForm,
@@ -133,16 +133,22 @@ def keys(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         _, secret = APIKey.issue(_user(request), form.cleaned_data["name"])
         form = KeyForm()
-    context = {"keys": _user(request).api_keys.order_by("revoked_at", "-created_at"), "secret": secret}
-    return _form(request, "accounts/keys.html", form, **context)
+    listed = _user(request).api_keys.order_by("revoked_at", "-created_at")
+    rows = [(key, asking.revoking(key)) for key in listed]
+    return _form(request, "accounts/keys.html", form, keys=rows, secret=secret)
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def revoke_key(request: HttpRequest, key: int) -> HttpResponse:
     found = get_object_or_404(APIKey, pk=key, user=request.user)
-    found.revoke()
-    messages.success(request, f"The key “{found.name}” is revoked. Programs that use it are refused from now on.")
+    if not found.active:
+        messages.error(request, f"The key “{found.name}” lets nobody in any more.")
+    elif request.method != "POST":
+        return asking.ask(request, asking.revoking(found))
+    else:
+        found.revoke()
+        messages.success(request, f"The key “{found.name}” is revoked. Programs that use it are refused from now on.")
     return redirect("account-keys")
 
 

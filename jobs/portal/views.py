@@ -15,8 +15,9 @@ from django.db.models.fields.json import KeyTransform
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.asking import ask
 from accounts.ledger import InsufficientCredits
 from audio_engine.exports import FORMATS
 from audio_engine.types import TURN_TASKS
@@ -26,7 +27,7 @@ from jobs.models import Job, JobEvent, Media, Track, owned_by
 from jobs.uploads import MOST_PART_BYTES
 from jobs.wording import state_words, steps, time_left
 
-from . import corrections, demonstration, figures, reading
+from . import corrections, demonstration, figures, questions, reading
 from .forms import FilterForm, SubmitForm
 from .words import contents, failure, history
 
@@ -118,6 +119,8 @@ def job(request: HttpRequest, job: UUID) -> HttpResponse:
         "steps": steps(found),
         "seq": found.event_seq,
         "made_from": found.made_from.select_related("job").first(),
+        "canceling": questions.canceling(found),
+        "deleting": questions.deleting(found),
     }
     if found.result is not None:
         try:
@@ -194,9 +197,11 @@ def export(request: HttpRequest, job: UUID, format: str) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def cancel(request: HttpRequest, job: UUID) -> HttpResponse:
     found = own(request, job)
+    if request.method != "POST" and not found.finished:  # a finished one is refused either way
+        return ask(request, questions.canceling(found))
     try:
         lifecycle.cancel(found, actor=request.user)
         messages.success(request, "Canceled. Nothing was charged.")
@@ -223,11 +228,11 @@ def name_speaker(request: HttpRequest, job: UUID, speaker: int) -> HttpResponse:
 
 
 @login_required
+@require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: HttpRequest, job: UUID) -> HttpResponse:
-    """Asks first: by a dialog on the page, or without JavaScript by a page of its own."""
     found = own(request, job)
     if request.method != "POST":
-        return render(request, "portal/delete.html", {"job": found})
+        return ask(request, questions.deleting(found))
     deleting.delete(found, actor=request.user)
     messages.success(request, f"“{found.name}” and everything made from it is deleted.")
     return redirect("jobs")

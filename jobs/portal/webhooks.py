@@ -16,14 +16,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.asking import ask
 from accounts.models import User
 from jobs import signatures, webhooks
 from jobs.dialling import check_address
 from jobs.errors import JobError
 from jobs.models import WebhookDelivery, WebhookEndpoint
 from jobs.wording import in_words
+
+from . import questions
 
 DELIVERIES_A_PAGE = 25
 SOON = timedelta(seconds=15)
@@ -100,7 +103,7 @@ def endpoint(request: HttpRequest, endpoint: UUID) -> HttpResponse:
 @never_cache
 def of_jobs(request: HttpRequest) -> HttpResponse:
     """What single jobs sent to addresses of their own."""
-    return render(request, "portal/job_webhooks.html", _log(request, _job_deliveries(request)))
+    return _job_page(request)
 
 
 # --- what can be done there
@@ -126,26 +129,31 @@ def switch(request: HttpRequest, endpoint: UUID) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def secret(request: HttpRequest, endpoint: UUID) -> HttpResponse:
     found = _own(request, endpoint)
+    if request.method != "POST":
+        return ask(request, questions.new_secret(found))
     columns = {"url": found.url, "description": found.description, "events": found.events}
     return _page(request, found, EndpointForm(initial=columns), secret=webhooks.change_secret(found))
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def job_secret(request: HttpRequest) -> HttpResponse:
-    new = webhooks.change_secret(webhooks.job_secret(_user(request)))
-    return render(request, "portal/job_webhooks.html", _log(request, _job_deliveries(request)) | {"secret": new})
+    if request.method != "POST":
+        return ask(request, questions.new_job_secret())
+    return _job_page(request, secret=webhooks.change_secret(webhooks.job_secret(_user(request))))
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: HttpRequest, endpoint: UUID) -> HttpResponse:
     found = _own(request, endpoint)
+    if request.method != "POST":
+        return ask(request, questions.deleting_endpoint(found))
     webhooks.delete(found)
     messages.success(request, f"The endpoint {found.url} is deleted.")
     return redirect("webhooks")
@@ -179,8 +187,15 @@ def _job_deliveries(request: HttpRequest) -> QuerySet[WebhookDelivery]:
 
 
 def _page(request: HttpRequest, endpoint: WebhookEndpoint, form: EndpointForm, *, secret: str = "") -> HttpResponse:
-    context = {"endpoint": endpoint, "form": form, "secret": secret, **_log(request, endpoint.deliveries.all())}
+    asked = {"new_secret": questions.new_secret(endpoint), "deleting": questions.deleting_endpoint(endpoint)}
+    context = {"endpoint": endpoint, "form": form, "secret": secret, **asked}
+    context |= _log(request, endpoint.deliveries.all())
     return render(request, "portal/webhook.html", context, status=422 if form.errors else 200)
+
+
+def _job_page(request: HttpRequest, *, secret: str = "") -> HttpResponse:
+    context = {"secret": secret, "new_secret": questions.new_job_secret()} | _log(request, _job_deliveries(request))
+    return render(request, "portal/job_webhooks.html", context)
 
 
 def _log(request: HttpRequest, deliveries: QuerySet[WebhookDelivery]) -> dict[str, Any]:

@@ -15,19 +15,13 @@ for (const select of document.querySelectorAll("[data-submit]")) {
 }
 
 document.addEventListener("click", (event) => {
-  const link = event.target.closest("a[data-confirm]");
+  const link = event.target.closest("a[data-asks]");
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     if (event.target.closest("a") || !menu.contains(event.target)) menu.open = false;
   }
-  if (link) {
-    event.preventDefault();
-    const form = document.createElement("form");
-    form.method = "post";
-    form.action = link.href;
-    form.append(hiddenField("csrfmiddlewaretoken", csrfToken()));
-    document.body.append(form);
-    ask(link.dataset).then((yes) => yes && form.submit());
-  }
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return; // its page asks, too
+  event.preventDefault();
+  ask(link.dataset).then((yes) => yes && post(link.href));
 });
 
 document.addEventListener("keydown", (event) => {
@@ -36,17 +30,6 @@ document.addEventListener("keydown", (event) => {
     menu.open = false;
     menu.querySelector("summary").focus();
   }
-});
-
-document.addEventListener("submit", (event) => {
-  const form = event.target;
-  if (!form.dataset.confirm || form.dataset.confirmed) return;
-  event.preventDefault();
-  ask(form.dataset).then((yes) => {
-    if (!yes) return;
-    form.dataset.confirmed = "yes";
-    form.requestSubmit();
-  });
 });
 
 export function csrfToken() {
@@ -63,15 +46,15 @@ export function setMeter(bar, percent) {
   bar.parentElement.setAttribute("aria-valuenow", percent);
 }
 
-function ask({ confirm, verb, otherwise = "Keep it" }) {
+function ask({ asks, told, verb, otherwise }) {
   const dialog = document.createElement("dialog");
-  const text = document.createElement("p");
-  text.textContent = confirm;
-  const buttons = document.createElement("form");
-  buttons.method = "dialog";
-  buttons.className = "buttons";
-  buttons.append(choice(otherwise, "button", ""), choice(verb, "button primary danger", "yes"));
-  dialog.append(text, buttons);
+  const buttons = element("form", { method: "dialog", className: "buttons" });
+  buttons.append(
+    element("button", { textContent: otherwise, className: "button", value: "" }),
+    element("button", { textContent: verb, className: "button primary danger", value: "yes" }),
+  );
+  dialog.append(element("h2", { id: "asks", textContent: asks }), element("p", { textContent: told }), buttons);
+  dialog.setAttribute("aria-labelledby", "asks");
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve) => {
@@ -82,16 +65,15 @@ function ask({ confirm, verb, otherwise = "Keep it" }) {
   });
 }
 
-function choice(words, className, value) {
-  const button = document.createElement("button");
-  Object.assign(button, { textContent: words, className, value });
-  return button;
+function post(address) {
+  const form = element("form", { method: "post", action: address });
+  form.append(element("input", { type: "hidden", name: "csrfmiddlewaretoken", value: csrfToken() }));
+  document.body.append(form);
+  form.submit();
 }
 
-function hiddenField(name, value) {
-  const field = document.createElement("input");
-  Object.assign(field, { type: "hidden", name, value });
-  return field;
+function element(name, properties) {
+  return Object.assign(document.createElement(name), properties);
 }
 
 // What will look different in a moment is loaded anew, unless somebody writes or reads in it.
