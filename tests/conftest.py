@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import wave
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ DATA_DIR = pytest.StashKey[Path]()
 POSTGRES = pytest.StashKey[Postgres]()
 RATE = 16_000
 SECONDS = 3.0
+LOG_LINES = 60
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,6 +55,17 @@ def choose_settings(config: pytest.Config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the others are slow on purpose
     if not os.environ["DATABASE_URL"]:  # a file, as users have it: one in memory would know no races
         settings.DATABASES["default"]["TEST"] = {"NAME": str(config.stash[DATA_DIR] / "test.sqlite3")}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Beside why a test failed, what the server that it used wrote last."""
+    report = yield
+    used = getattr(item, "funcargs", {}).values() if report.failed else ()
+    for server in {value for value in used if isinstance(value, Soloist) and value.log.exists()}:
+        written = server.log.read_text(errors="replace").splitlines()
+        report.sections.append(("log of Soloist", "\n".join(written[-LOG_LINES:])))
+    return report
 
 
 def database_url(config: pytest.Config) -> str:

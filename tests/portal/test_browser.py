@@ -3,44 +3,20 @@
 from __future__ import annotations
 
 import re
-import shutil
-import time
 import wave
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import processes
+from tests.portal.browsing import A_JOB, DONE_WITHIN, HEARD, follow, needs_chromium, sign_up, wait_until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page, Route
+    from playwright.sync_api import Browser, Page
 
     from tests.serving import Soloist
 
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-PASSWORD = "correct horse battery"
-DONE_WITHIN = 240_000  # ms
-# Players make their audio elements without putting them into the page; a policy's violations are events.
-WATCH = """
-window.sounds = [];
-window.violations = [];
-const RealAudio = window.Audio;
-window.Audio = function (url) { const sound = new RealAudio(url); window.sounds.push(sound); return sound; };
-document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
-"""
-HEARD = "window.sounds.filter((s) => !s.paused && !s.muted).map((s) => [s.src, s.currentTime])"
 COLLECT = """() => {
   window.percents = [];
   const note = () => {
@@ -51,28 +27,7 @@ COLLECT = """() => {
   note();
 }"""
 
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    built = (ROOT / "static" / "vendor" / "wavesurfer.js").exists()
-    assert built, "The front end is not built: npm install && npm run build"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    context.set_default_timeout(15_000)
-    context.add_init_script(WATCH)
-    yield context
-    context.close()
+pytestmark = needs_chromium
 
 
 @pytest.fixture
@@ -85,36 +40,6 @@ def conversation(sample: Path, tmp_path: Path) -> Path:
         for _ in range(10):
             out.writeframes(once)
     return path
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def page(context: BrowserContext, complaints: list[str]) -> Page:
-    """A tab whose errors are collected in `complaints`."""
-    page = context.new_page()
-    page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    return page
-
-
-def sign_up(page: Page, soloist: Soloist, email: str) -> None:
-    page.goto(f"{soloist.url}/signup")
-    page.fill("#id_email", email)
-    page.fill("#id_password", PASSWORD)
-    page.click("text=Create account")
-    page.wait_for_url("**/jobs")
-
-
-def wait_until(page: Page, condition: str) -> None:
-    """As page.wait_for_function, which the pages' own content security policy forbids."""
-    deadline = time.monotonic() + 15
-    while not page.evaluate(condition):
-        assert time.monotonic() < deadline, condition
-        page.wait_for_timeout(50)
 
 
 def fits(page: Page) -> bool:
@@ -132,11 +57,10 @@ def test_from_signing_up_to_hearing_and_saving_one_speaker(
     page.wait_for_selector("#queue >> text=5:00 · 1,650 credits")
     assert page.inner_text("#total") == "1,650 credits of your 20,000"
     page.click("#go")
-    page.click("#jobs .name >> text=conversation.wav")
+    follow(page, "#jobs .name >> text=conversation.wav", A_JOB)
 
     page.wait_for_selector("#job")
     page.evaluate(COLLECT)
-    page.wait_for_load_state()  # until the scripts listen, the button cancels without a question
     page.click(".actions >> text=Cancel")
     page.click("dialog >> text=Go on")
     page.wait_for_selector("#job[data-status=succeeded]", timeout=DONE_WITHIN)
@@ -183,26 +107,6 @@ def test_from_signing_up_to_hearing_and_saving_one_speaker(
     assert page.evaluate("window.violations") == []
 
 
-def test_a_page_outlives_the_web_server_and_hears_the_end(page: Page, soloist: Soloist, sample: Path) -> None:
-    assert soloist.web
-    assert soloist.worker
-    processes.stop(soloist.worker, seconds=40)  # so that the end comes after the page has lost the server
-    sign_up(page, soloist, "ines@example.org")
-    page.set_input_files("#pick-files", sample)
-    page.wait_for_selector("#queue >> text=165 credits")
-    page.click("#go")
-    page.click("#jobs .name >> text=sample.wav")
-    page.wait_for_selector("#job:not([data-finished])")
-    page.evaluate("window.neverReloaded = true")
-    page.route(page.url, lambda route: route.abort(), times=1)  # the server is lost in the very end, too
-    soloist.web.kill()
-    soloist.web.wait()
-    soloist.start_web()
-    soloist.start_worker()
-    page.wait_for_selector("#job[data-status=succeeded]", timeout=DONE_WITHIN)
-    assert page.evaluate("window.neverReloaded")
-
-
 def test_the_demonstration_plays_one_speaker_and_skips_to_their_turns(
     page: Page, soloist: Soloist, complaints: list[str]
 ) -> None:
@@ -233,7 +137,7 @@ def test_speech_and_background_are_chosen_and_heard_apart(
     page.wait_for_selector("#queue >> text=0:30 · 165 credits")
     assert not page.is_visible("[name=num_speakers]")
     page.click("#go")
-    page.click("#jobs .name >> text=sample.wav")
+    follow(page, "#jobs .name >> text=sample.wav", A_JOB)
     page.wait_for_selector("#job[data-status=succeeded]", timeout=DONE_WITHIN)
     page.wait_for_selector("[data-wave] canvas")  # of a waveform that the browser found
     assert page.locator(".lane .who").all_inner_texts() == ["Original", "Speech", "Background"]
@@ -267,7 +171,7 @@ def test_a_transcript_is_searched_heard_and_corrected(
     page.set_input_files("[name=subtitles]", subtitles)
     page.wait_for_selector("#total >> text=165 credits")
     page.click("#go")
-    page.click("#jobs .name >> text=sample.wav")
+    follow(page, "#jobs .name >> text=sample.wav", A_JOB)
     page.wait_for_selector("#job[data-status=succeeded]", timeout=DONE_WITHIN)
 
     page.fill("[data-search] input", "JANE")
@@ -312,7 +216,7 @@ def test_turns_are_corrected_where_they_are_heard_and_the_tracks_made_anew(
     page.set_input_files("#pick-files", beginning)
     page.wait_for_selector("#total >> text=credits")
     page.click("#go")
-    page.click("#jobs .name >> text=beginning.wav")
+    follow(page, "#jobs .name >> text=beginning.wav", A_JOB)
     page.wait_for_selector("#job[data-status=succeeded]", timeout=DONE_WITHIN)
     page.wait_for_selector("[data-wave] canvas")
     assert page.is_hidden(".turn-bar")
@@ -377,44 +281,13 @@ def test_wrong_files_are_refused_before_and_after_sending(page: Page, soloist: S
     assert page.locator("#jobs li").count() == 0
 
 
-def test_what_was_cut_off_is_sent_again_by_one_click_and_makes_one_job(
-    page: Page, soloist: Soloist, sample: Path
-) -> None:
-    def cut(route: Route) -> None:
-        route.abort()
-
-    def lose_the_answer(route: Route) -> None:
-        route.fetch()
-        route.abort()
-
-    sign_up(page, soloist, "connie@example.org")
-    page.set_input_files("#pick-files", sample)
-    page.wait_for_selector("#queue >> text=165 credits")
-    for fault in (cut, lose_the_answer):
-        page.route("**/jobs/submit", fault)
-        page.click("#go")
-        page.wait_for_selector("#queue .bad >> text=The connection was lost.")
-        page.unroute_all()
-        page.wait_for_selector("#go:enabled")
-    page.click("#go")
-    page.wait_for_selector("#queue", state="hidden")
-    page.reload()
-    assert page.locator("#jobs li").count() == 1
-    assert page.is_visible("[name=q]")
-    page.click("#options-summary")
-    page.fill("[name=num_speakers]", "99")
-    page.set_input_files("#pick-files", sample)
-    page.click("#go")
-    page.wait_for_selector("#queue .bad >> text=Give 1 to 20 speakers.")
-    assert page.is_enabled("#go")
-
-
 def test_a_reload_makes_no_second_key(page: Page, soloist: Soloist) -> None:
     sign_up(page, soloist, "kay@example.org")
     page.goto(f"{soloist.url}/account/keys")
     page.fill("#id_name", "laptop")
     page.click("text=Create key")
     page.wait_for_selector("#secret")
+    page.wait_for_selector("[data-copy]")  # which a script shows that also sees to reloads
     page.reload()
     assert page.locator("#secret").count() == 0
     assert page.locator("tbody tr").count() == 1
@@ -433,36 +306,6 @@ def test_what_is_written_on_a_page_that_looks_again_stays(page: Page, soloist: S
     assert page.input_value("[name=description]") == "For the archive"
 
 
-def test_a_large_recording_comes_in_by_parts_and_goes_on_after_a_cut(
-    page: Page, soloist: Soloist, tmp_path: Path
-) -> None:
-    large = tmp_path / "large.wav"
-    with wave.open(str(large), "wb") as out:
-        out.setparams((2, 2, 48_000, 0, "NONE", ""))
-        out.writeframes(bytes(20_000_000))
-    parts: list[tuple[str, str]] = []
-
-    def pass_on(route: Route) -> None:
-        parts.append((route.request.method, route.request.headers.get("upload-offset", "")))
-        if parts.count(("PATCH", str(8 << 20))) == 1 and parts[-1][0] == "PATCH":
-            route.abort()
-        else:
-            route.continue_()
-
-    sign_up(page, soloist, "larry@example.org")
-    page.route("**/jobs/uploads/*", pass_on)
-    page.set_input_files("#pick-files", large)
-    page.click("#go")
-    page.wait_for_selector("#jobs .name >> text=large.wav", timeout=60_000)
-    assert parts == [
-        ("PATCH", "0"),
-        ("PATCH", str(8 << 20)),
-        ("HEAD", ""),
-        ("PATCH", str(8 << 20)),
-        ("PATCH", str(16 << 20)),
-    ]
-
-
 def test_everything_fits_a_phone_and_the_dark(browser: Browser, soloist: Soloist, tmp_path: Path) -> None:
     context = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme="dark", has_touch=True)
     page = context.new_page()
@@ -477,20 +320,4 @@ def test_everything_fits_a_phone_and_the_dark(browser: Browser, soloist: Soloist
         page.goto(f"{soloist.url}{path}")
         assert fits(page), path
         page.screenshot(path=tmp_path / f"{path.replace('/', '-')}.png", full_page=True)
-    context.close()
-
-
-def test_the_portal_works_without_javascript(browser: Browser, soloist: Soloist, recording: Path) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    sign_up(page, soloist, "hans@example.org")
-    page.set_input_files("#id_file", recording)
-    page.click("button:has-text('Send')")
-    page.wait_for_url("**/jobs/*-*")
-    assert "tones.wav" in page.inner_text("h1")
-    page.click("summary:has-text('More')")
-    page.click("text=Delete")
-    page.click("button:has-text('Delete')")
-    page.wait_for_url("**/jobs")
-    assert "is deleted" in page.inner_text("#messages")
     context.close()
