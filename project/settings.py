@@ -227,7 +227,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "StemEnum": "audio_engine.music.STEMS",
         "StemSourceEnum": "audio_engine.music.SOURCES",
-        "QualityEnum": "audio_engine.types.QUALITIES",
+        "QualityEnum": "audio_engine.sound.QUALITIES",
         "StatusEnum": "jobs.api.render.STATUSES",
         "JobTypeEnum": "audio_engine.types.TASKS",
         "SpeakerJobTypeEnum": "audio_engine.types.SPEAKER_TASKS",
@@ -235,7 +235,7 @@ SPECTACULAR_SETTINGS = {
         "PyannoteModelEnum": "jobs.compat.pyannoteai.requests.MODELS",
         "PyannoteTranscriberEnum": "jobs.compat.pyannoteai.requests.TRANSCRIBERS",
         "PyannoteStatusEnum": "jobs.compat.pyannoteai.rendering.STATUSES",
-        "EqualizerEnum": "audio_engine.types.EQUALIZERS",
+        "EqualizerEnum": "audio_engine.sound.EQUALIZERS",
         "TimbrStatusEnum": "jobs.compat.timbr.requests.STATUSES",
         "TimbrJobTypeEnum": "jobs.compat.timbr.rendering.TYPES",
     },
