@@ -107,7 +107,7 @@ def labelled_rttm(text: str) -> tuple[tuple[Turn, ...], tuple[str, ...]]:
         try:
             start, duration, label = float(columns[3]), float(columns[4]), columns[7]
         except (IndexError, ValueError):
-            raise ValueError(f"line {number} is no RTTM: {line!r}") from None
+            raise ValueError(f"line {number} has no start, duration and speaker: {line[:80]!r}") from None
         speaker = speakers.setdefault(label, len(speakers))
         turns.append(Turn(start, start + duration, speaker, _confidence(columns[8:9])))
     return tuple(turns), tuple(speakers)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from .errors import EngineError
-from .formats import parse_rttm
+from .formats import labelled_rttm
 from .types import Diarization, Turn
 
 ENGINE = "given"  # what a result calls the engine where there was none
@@ -21,16 +21,28 @@ MOST_SPEAKERS = 50
 def read_turns(path: Path) -> tuple[Turn, ...]:
     """Those of an RTTM file. Raises EngineError INVALID_OPTION where it cannot be read or has none."""
     try:
-        turns = parse_rttm(path.read_text(encoding="utf-8-sig"))
+        turns, _ = rttm_turns(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         _refuse(f"cannot be read: {error.strerror}")
     except UnicodeDecodeError:
         _refuse("must be RTTM; the file is no text in UTF-8")
     except ValueError as error:
-        _refuse(f"must be RTTM: {error}")
+        _refuse(f"must be RTTM that can be used: {error}")
     if not turns:
         _refuse("must be RTTM; the file has no line that begins with SPEAKER")
     return turns
+
+
+def rttm_turns(text: str) -> tuple[tuple[Turn, ...], tuple[str, ...]]:
+    """As `formats.labelled_rttm`, for what is to be worked with. Raises ValueError that names the line also where that
+    does not start at 0 s or later and end after that.
+    """
+    turns, labels = labelled_rttm(text)
+    lines = (number for number, line in enumerate(text.splitlines(), start=1) if line.split()[:1] == ["SPEAKER"])
+    for number, turn in zip(lines, turns, strict=True):
+        if not 0 <= turn.start < turn.end < math.inf:
+            raise ValueError(f"line {number} is from {turn.start:g} to {turn.end:g} s, in which nobody can speak")
+    return turns, labels
 
 
 def check_turns(turns: Sequence[Turn]) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import correcting, naming, remaking, turns
+from jobs import correcting, naming, remaking, sent_turns, turns
 from jobs.models import Job
 
-from . import render, results, turns_field
+from . import render, results
 from . import turns_schema as schema
 from .problems import OwnView
 from .turns_schema import TurnsSerializer
@@ -46,7 +46,7 @@ def _correct(job: Job, given: dict[str, Any]) -> None:
         return
     name_of = naming.name_of(job)
     called = {speaker: name_of(speaker) for speaker in turns.speakers(job)}
-    wanted, names = turns_field.matched(given["turns"], called, correcting.unheard(job))
+    wanted, names = sent_turns.matched(given["turns"], called, correcting.unheard(job))
     correcting.put(job, base, wanted)
     for speaker, name in names.items():
         naming.call(job, speaker, name)

@@ -13,8 +13,10 @@ from audio_engine.registry import AUTO
 from audio_engine.transcription.languages import LANGUAGES
 from audio_engine.transcription.subtitles import decoded
 from audio_engine.types import Task
+from jobs import sent_turns
 from jobs.errors import JobError
 from jobs.options import LARGEST_SUBTITLES, asked_for
+from jobs.sent_turns import LabelledTurns
 from jobs.shared_options import MOST_SPEAKERS
 
 from .offers import MEANINGS, missing, offers, runnable
@@ -48,6 +50,7 @@ LANGUAGE_CHOICES = sorted(
     key=lambda choice: choice[1],
 )
 STATE_CHOICES = [("", "All"), ("active", "Under way"), ("succeeded", "Done"), ("failed", "Failed or canceled")]
+CALLED = {"turns": "The turns"}  # in the middle of other words than its label is
 FIELDS = {"diarizer": "engine", "input_srt": "subtitles"}  # of the options that have another name here
 # By the field that names it: the task of the engines to choose from. The first are those that tell speakers.
 ENGINE_FIELDS: dict[str, Task] = {"engine": "extraction", "recogniser": "transcription", "splitter": "stems"}
@@ -69,6 +72,24 @@ def _engine(label: str) -> forms.CharField:
     return forms.CharField(label=label, required=False, max_length=40, widget=forms.Select)
 
 
+class TurnsField(forms.FileField):
+    """A file that says who speaks when."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(widget=forms.FileInput, allow_empty_file=True, **options)
+
+    def clean(self, data: Any, initial: Any = None) -> LabelledTurns | None:
+        sent: UploadedFile | None = super().clean(data, initial)
+        try:
+            return sent_turns.from_upload(sent) if sent else None
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+class TurnsForm(forms.Form):
+    turns = TurnsField()
+
+
 class SubmitForm(forms.Form):
     """A recording, as a file or a link, and what is wanted of it."""
 
@@ -78,6 +99,7 @@ class SubmitForm(forms.Form):
     media = forms.UUIDField(required=False)  # of a recording that came in by parts
     task = _choice("What to make", [(task, name) for task, (name, _) in MEANINGS.items()], "extraction")
     engine = _engine("Engine")
+    turns = TurnsField(label="I already know who speaks when", required=False)
     voice_attributes = forms.BooleanField(label="Tell pitch, and guess gender by it", required=False)
     num_speakers = _count("Exactly")
     min_speakers = _count("At least")
@@ -139,15 +161,15 @@ class SubmitForm(forms.Form):
                 field = FIELDS.get(name, name)
                 if field not in self.fields:
                     field = None
-                self.add_error(field, self._in_labels(f"{field} {rule}.") if rule and field else error.message)
+                self.add_error(field, self.in_labels(f"{field} {rule}.") if rule and field else error.message)
         return cleaned
 
-    def _in_labels(self, words: str) -> str:
+    def in_labels(self, words: str) -> str:
         """With what people see in place of the names of fields."""
         return re.sub(r"\b[a-z]+_[a-z_]+\b|^\w+", lambda name: self._label(name[0]), words)
 
     def _label(self, name: str) -> str:
-        return f"“{self.fields[name].label}”" if name in self.fields else name
+        return CALLED.get(name) or (f"“{self.fields[name].label}”" if name in self.fields else name)
 
     def _options(self) -> dict[str, Any]:
         """Of the task that is wanted."""
@@ -173,7 +195,9 @@ class SubmitForm(forms.Form):
         return self._of_speakers() | options | self._chosen("clean_background", "compact")
 
     def _of_speakers(self) -> dict[str, Any]:
-        return self._chosen("num_speakers", "min_speakers", "max_speakers", "voice_attributes")
+        turns: LabelledTurns | None = self.cleaned_data["turns"]
+        asked = self._chosen("num_speakers", "min_speakers", "max_speakers", "voice_attributes")
+        return asked | (turns.options() if turns else {})
 
     def _chosen(self, *names: str) -> dict[str, Any]:
         return {name: self.cleaned_data[name] for name in names}

@@ -17,11 +17,12 @@ from django.views.decorators.http import require_POST
 
 from accounts import idempotency, ledger
 from accounts.models import User
+from audio_engine.types import TURN_TASKS
 from jobs import files, ingest, lifecycle, outbound, pricing
 from jobs.errors import JobError
-from jobs.models import Job
+from jobs.models import Job, Media
 
-from .forms import SubmitForm
+from .forms import SubmitForm, TurnsForm
 from .words import refusal
 
 
@@ -46,11 +47,25 @@ def submit(request: HttpRequest) -> HttpResponse:
 def price(request: HttpRequest) -> HttpResponse:
     """What so many seconds would cost, for the drop zone to show before anything is sent."""
     try:
+        task = request.GET.get("task", "extraction")
         seconds = [float(value) for value in request.GET.getlist("seconds")]
-        costs = [pricing.price(request.GET.get("task", "extraction"), value) for value in seconds]
+        turns = set(map(int, request.GET.getlist("turns")))  # whose turns are given, by their places
+        gives = [place in turns and task in TURN_TASKS for place in range(len(seconds))]
+        costs = [pricing.price(task, its, gives_turns=given) for its, given in zip(seconds, gives, strict=True)]
     except (KeyError, ValueError, ArithmeticError):
         return JsonResponse({"message": "Give seconds as numbers, and a task."}, status=400)
     return JsonResponse({"credits": costs, "available": ledger.available(request.user)})
+
+
+@login_required
+@require_POST
+def check_turns(request: HttpRequest) -> HttpResponse:
+    """What a file says of who speaks when, before a recording is sent with it."""
+    form = TurnsForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return JsonResponse({"wrong": " ".join(form.errors["turns"])})
+    turns, labels = form.cleaned_data["turns"]
+    return JsonResponse({"turns": len(turns), "speakers": len(labels)})
 
 
 def _submit(owner: User, form: SubmitForm) -> Job:
@@ -81,7 +96,7 @@ def _submit_file(owner: User, upload: UploadedFile, form: SubmitForm) -> Job:
             digest = hashlib.file_digest(sent, "sha256").hexdigest()
         media = ingest.take_upload(owner, local, upload.name or "")
     try:
-        job = _once(owner, form, digest, lambda: lifecycle.submit(media, form.task_name, form.cleaned_data["options"]))
+        job = _once(owner, form, digest, lambda: _queue(media, form))
     except JobError:
         ingest.discard(media)
         raise
@@ -91,10 +106,16 @@ def _submit_file(owner: User, upload: UploadedFile, form: SubmitForm) -> Job:
 
 
 def _submit_stored(owner: User, uuid: UUID, form: SubmitForm) -> Job:
-    def queue() -> Job:
-        return lifecycle.submit(ingest.stored(owner, uuid), form.task_name, form.cleaned_data["options"])
+    return _once(owner, form, str(uuid), lambda: _queue(ingest.stored(owner, uuid), form))
 
-    return _once(owner, form, str(uuid), queue)
+
+def _queue(media: Media, form: SubmitForm) -> Job:
+    options = form.cleaned_data["options"]
+    try:
+        options.check_length(media.seconds)
+    except JobError as error:
+        raise JobError(error.code, form.in_labels(error.message), details=error.details) from error
+    return lifecycle.submit(media, form.task_name, options)
 
 
 def _submit_url(owner: User, url: str, form: SubmitForm) -> Job:

@@ -17,6 +17,7 @@ urlpatterns = [
     path("jobs/submit", submission.submit, name="job-submit"),
     path("jobs/uploads", uploads.Uploads.as_view(**IN_SESSION), name="job-uploads"),
     path("jobs/uploads/<uuid:upload>", uploads.UploadDetail.as_view(**IN_SESSION), name="job-upload"),
+    path("jobs/turns", submission.check_turns, name="check-turns"),
     path("jobs/price", submission.price, name="price"),
     path("jobs/<uuid:job>", views.job, name="job"),
     path("jobs/<uuid:job>/row", views.row, name="job-row"),

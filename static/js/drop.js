@@ -2,25 +2,28 @@
 
 import { clock } from "./clock.js";
 import { gather } from "./gathering.js";
+import { knownTurns } from "./known-turns.js";
 import { addRow } from "./list.js";
-import { isMedia, lengthOf } from "./picking.js";
+import { isMedia, isTurns, lengthOf } from "./picking.js";
 import { sendInParts } from "./parts.js";
 import { credits, number, priceOf } from "./prices.js";
 import { queueRow, size } from "./queue-row.js";
 import { csrfToken } from "./site.js";
 import { send } from "./upload.js";
-import { fields, obstacle, onChange, task } from "./wanted.js";
+import { fields, obstacle, onChange, takesTurns, task } from "./wanted.js";
 
 const form = document.getElementById("drop");
 const [list, start, total, go, clear] = ["queue", "start", "total", "go", "clear"].map((id) => document.getElementById(id));
 const PLAIN_PARTS = 2; // a file of so many parts goes in one request
 const queue = new Set();
+const turns = knownTurns(queue, list, () => showCosts());
 let sending = false;
 
 // --- gathering
 
 function add(name, source) {
-  const item = { ...source, token: token(), seconds: null, credits: null, view: null, refused: false, failed: false };
+  const unknown = { seconds: null, credits: null, view: null, turns: null };
+  const item = { name, ...source, ...unknown, token: token(), refused: false, failed: false };
   item.view = queueRow(name, () => {
     queue.delete(item);
     item.view.row.remove();
@@ -33,7 +36,7 @@ function add(name, source) {
 
 async function addFiles(files) {
   const most = Number(form.dataset.mostBytes);
-  const items = files.map((file) => {
+  const items = files.filter((file) => !isTurns(file)).map((file) => {
     const item = add(file.name, { file });
     item.view.fact(size(file.size));
     if (!isMedia(file)) refuse(item, "This does not look like audio or video. Choose another file.");
@@ -41,6 +44,8 @@ async function addFiles(files) {
     else if (file.size > most) refuse(item, `Larger than ${size(most)}. Send a more compressed version or a link.`);
     return item;
   });
+  for (const file of files.filter(isTurns)) turns.take(file);
+  turns.claim();
   showTotal();
   await Promise.all(items.filter((item) => !item.refused).map(async (item) => (item.seconds = await lengthOf(item.file))));
   await showCosts();
@@ -49,6 +54,7 @@ async function addFiles(files) {
 function addLink(address) {
   const item = add(address, { url: address });
   item.view.note("The cost is shown once the recording is fetched and its length known.");
+  turns.claim();
   showTotal();
 }
 
@@ -57,6 +63,7 @@ function addStored({ again, name, seconds }) {
   const item = add(name, { media: again });
   item.seconds = Number(seconds);
   history.replaceState(null, "", location.pathname); // else a reload would add it once more
+  turns.claim();
   return showCosts();
 }
 
@@ -81,7 +88,7 @@ function tell(item, words) {
 
 async function showCosts() {
   const known = [...queue].filter((item) => item.seconds !== null && !item.refused);
-  const { costs, available } = await priceOf(known, task(), form.dataset.price);
+  const { costs, available } = await priceOf(known, task(), takesTurns(), form.dataset.price);
   known.forEach((item, index) => (item.credits = costs[index] ?? null));
   for (const item of queue) {
     if (item.refused || item.url) continue;
@@ -98,8 +105,10 @@ function showTotal(available = balance) {
   const ready = [...queue].filter((item) => !item.refused);
   const sum = ready.reduce((before, item) => before + (item.credits ?? 0), 0);
   const short = balance !== null && sum > balance;
-  list.hidden = start.hidden = queue.size === 0;
-  const stop = ready.length ? obstacle(ready.length) : "";
+  turns.show();
+  list.hidden = queue.size + turns.waiting === 0;
+  start.hidden = list.hidden;
+  const stop = (ready.length && obstacle(ready.length)) || turns.obstacle();
   total.textContent = stop || costs(ready, sum, short);
   go.textContent = ready.length > 1 ? `Start ${ready.length} recordings` : "Start";
   go.disabled = sending || short || !ready.length || stop !== "";
@@ -126,6 +135,7 @@ async function sendAll() {
 
 async function sendOne(item) {
   const request = fields();
+  if (item.turns && takesTurns()) request.set("turns", item.turns, item.turns.name);
   request.set("token", item.token); // so that an answer that was lost does not make a second job
   item.failed = false;
   const progress = (fraction) => {
@@ -168,6 +178,7 @@ go.addEventListener("click", sendAll);
 clear.addEventListener("click", () => {
   for (const item of [...queue]) item.view.row.remove();
   queue.clear();
+  turns.clear();
   showTotal();
 });
 form.addEventListener("submit", (event) => event.preventDefault());

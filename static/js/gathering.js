@@ -1,6 +1,6 @@
 // How recordings come in: from a dialog, a folder, a link or a drop anywhere on the page.
 
-import { droppedFiles, isMedia } from "./picking.js";
+import { droppedFiles, isWanted } from "./picking.js";
 
 const form = document.getElementById("drop");
 const linkRow = document.getElementById("link-row");
@@ -11,7 +11,7 @@ export function gather({ addFiles, addLink }) {
   for (const id of ["pick-files", "pick-folder"]) {
     document.getElementById(id).addEventListener("change", ({ target }) => {
       const files = [...target.files];
-      addFiles(id === "pick-folder" ? files.filter(isMedia) : files);
+      addFiles(id === "pick-folder" ? files.filter(isWanted) : files);
       target.value = "";
     });
   }

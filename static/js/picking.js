@@ -1,10 +1,21 @@
 // From a drop or a folder to media files, and from a file to its length.
 
 const MEDIA_NAMES = /\.(wav|mp3|m4a|aac|flac|ogg|oga|opus|webm|wma|spx|aiff?|amr|mp4|avi|mov|mkv|3gp|flv|wmv|m4v)$/i;
+const TURNS_NAMES = /\.(rttm|json)$/i;
 const PATIENCE = 5000; // ms
 
 export function isMedia(file) {
   return /^(audio|video)\//.test(file.type) || MEDIA_NAMES.test(file.name);
+}
+
+/** Whether it says who speaks when, by its name. */
+export function isTurns(file) {
+  return TURNS_NAMES.test(file.name);
+}
+
+/** What of a folder, which holds all sorts of things, is wanted. */
+export function isWanted(file) {
+  return isMedia(file) || /\.rttm$/i.test(file.name);
 }
 
 /** All files of a drop, those in dropped folders included. Must be called while the drop event is handled. */
@@ -24,7 +35,7 @@ async function filesOf(entry) {
     found.push(...batch);
   }
   const files = (await Promise.all(found.map(filesOf))).flat();
-  return files.filter(isMedia); // folders hold all sorts of things
+  return files.filter(isWanted);
 }
 
 /** Seconds of a file as the browser's own decoder reads them, or null where it cannot. */

@@ -1,9 +1,15 @@
 // What recordings cost, and how that is written.
 
-/** The costs of `items` at what a task costs here, and the credits available; nothing while the server cannot be asked. */
-export async function priceOf(items, task, address) {
+/**
+ * The costs of `items` at what a task costs here, and the credits available; nothing while the server cannot be asked.
+ * Where it is a task that `takesTurns`, those that have some cost less.
+ */
+export async function priceOf(items, task, takesTurns, address) {
   const query = new URLSearchParams({ task });
-  for (const item of items) query.append("seconds", item.seconds);
+  items.forEach((item, place) => {
+    query.append("seconds", item.seconds);
+    if (takesTurns && item.turns) query.append("turns", place);
+  });
   try {
     const answer = await fetch(`${address}?${query}`, { headers: { Accept: "application/json" } });
     const { credits: costs = [], available } = await answer.json();

@@ -6,7 +6,7 @@ const UNITS = ["bytes", "kB", "MB", "GB"];
 
 export function queueRow(name, onRemove) {
   const row = document.createElement("li");
-  const [title, fact, note] = ["name", "quiet small number", "note"].map((className) => {
+  const [title, fact, turns, note] = ["name", "quiet small number", "turns", "note"].map((className) => {
     const part = document.createElement("span");
     part.className = className;
     return part;
@@ -18,13 +18,30 @@ export function queueRow(name, onRemove) {
   title.textContent = title.title = name;
   const dot = document.createElement("span");
   dot.className = "dot";
-  row.append(dot, title, fact, remove, note);
+  turns.hidden = true;
+  row.append(dot, title, fact, remove, turns, note);
   return {
     row,
     fact: (words) => (fact.textContent = words),
     note(words, bad = false) {
       note.textContent = words;
       note.classList.toggle("bad", bad);
+    },
+    /** What goes with the recording, nothing for empty `words`. */
+    turns(words, wrong, onLeave) {
+      const leave = document.createElement("button");
+      Object.assign(leave, { type: "button", className: "button plain small", textContent: "Leave out" });
+      leave.setAttribute("aria-label", `Leave out who speaks when in ${name}`);
+      leave.addEventListener("click", () => {
+        onLeave();
+        remove.focus(); // this button is gone
+      });
+      turns.replaceChildren(...(words ? [words, leave] : []));
+      turns.classList.toggle("bad", Boolean(wrong));
+      turns.hidden = !words;
+    },
+    showTurns(wanted) {
+      turns.hidden = !wanted || !turns.hasChildNodes();
     },
     sending(fraction) {
       remove.hidden = true;

@@ -7,9 +7,15 @@ export function task() {
   return form.elements.task.value;
 }
 
-/** The fields of a request for the task that is chosen. */
+/** Whether who speaks when can be given for the task that is chosen. */
+export function takesTurns() {
+  return document.getElementById("known-turns").dataset.for.split(" ").includes(task());
+}
+
+/** The fields of a request for the task that is chosen, without turns, which go with one recording. */
 export function fields() {
   const found = new FormData(form);
+  found.delete("turns");
   for (const group of form.querySelectorAll("[data-for]")) {
     if (group.dataset.for.split(" ").includes(task())) continue;
     for (const field of group.querySelectorAll("[name]")) found.delete(field.name);

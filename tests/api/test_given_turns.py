@@ -71,6 +71,25 @@ def test_turns_come_as_a_file_or_a_text(upload, as_file, text):
         assert options.speaker_names == ("Ana", "")
 
 
+def test_half_of_a_character_is_no_part_of_a_name(upload):
+    job = sent(upload(turns='[{"start": 0, "end": 1, "speaker": "An\\ud800a"}]'))
+    assert naming.given(job) == {0: "Ana"}
+
+
+def test_an_export_is_taken_with_its_names(api, media):
+    speakers = [{"id": 0, "name": "Speaker 1"}, {"id": 1, "name": "Ben"}]
+    turns = [
+        {"start": 1, "end": 2, "speaker": 1, "name": "Ben", "confidence": 80},
+        {"start": 0, "end": 1, "speaker": 0},
+    ]
+    for exported in (
+        {"speakers": speakers, "turns": turns},
+        {"timeline": [turn | {"speaker": "Ben"} for turn in turns]},
+    ):
+        job = sent(api.send("post", "speaker/diarize", {"media": str(media.uuid), "turns": exported}))
+        assert naming.given(job) == {0: "Ben"}
+
+
 def test_a_retry_keeps_turns_and_names(api, media):
     job = sent(api.send("post", "speaker/diarize", {"media": str(media.uuid), "turns": TURNS}))
     again = lifecycle.retry(lifecycle.cancel(job))
@@ -87,6 +106,10 @@ def test_a_retry_keeps_turns_and_names(api, media):
         ("SPEAKER tones 1 zero 1.0 <NA> <NA> A <NA> <NA>", "line 1"),
         ("[{]", "no JSON"),
         ({"start": 0}, "Give a list of turns"),
+        ({"turns": "all"}, "Give a list of turns"),
+        ([{"start": 0, "end": 10**400, "speaker": "A"}], "Turn 1 needs a start and an end"),
+        ("[" * 100_000, "no JSON"),
+        ("\nSPEAKER tones 1 2 -1 <NA> <NA> A", "line 2 is from 2 to 1 s"),
         (["Ana"], "Turn 1 is no object"),
         ([{"start": "0", "end": 1, "speaker": "A"}], "Turn 1 needs a start and an end"),
         ([{"start": True, "end": 2, "speaker": "A"}], "Turn 1 needs a start and an end"),

@@ -129,8 +129,8 @@ def test_turns_that_are_known_make_tracks_without_an_engine(
         (None, "cannot be read"),
         (b"\xff\xfe", "no text in UTF-8"),
         (b"", "no line that begins with SPEAKER"),
-        (b"SPEAKER a 1 x 1 <NA> <NA> Ana", "line 1 is no RTTM"),
-        (b"SPEAKER a 1 0.5 0 <NA> <NA> Ana", "number 1 is 0.5 to 0.5 s"),
+        (b"SPEAKER a 1 x 1 <NA> <NA> Ana", "line 1 has no start, duration and speaker"),
+        (b"SPEAKER a 1 0.5 0 <NA> <NA> Ana", "line 1 is from 0.5 to 0.5 s"),
     ],
 )
 def test_what_is_no_turns_is_refused_in_words(
