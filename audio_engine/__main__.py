@@ -32,6 +32,7 @@ from .types import (
     Stage,
     TranscriptionRequest,
     TranscriptionResult,
+    Turn,
 )
 from .voices import VoiceAttributes
 
@@ -67,8 +68,7 @@ def _probe(options: argparse.Namespace) -> None:
 
 
 def _extract(options: argparse.Namespace) -> None:
-    if options.turns:
-        _refuse_beside_turns(options, "engine")
+    turns, names = _turns(options, "engine")
     request = SpeakerRequest(
         source=options.recording,
         output=options.output,
@@ -81,21 +81,25 @@ def _extract(options: argparse.Namespace) -> None:
         cleaner=getattr(options, "cleaner", AUTO),
         compact=getattr(options, "compact", False),
         voice_attributes=options.voice_attributes,
-        turns=read_turns(options.turns) if options.turns else (),
+        turns=turns,
+        names=names,
     )
     _run(request, options.json)
 
 
-def _refuse_beside_turns(options: argparse.Namespace, teller: str) -> None:
+def _turns(options: argparse.Namespace, teller: str) -> tuple[tuple[Turn, ...], tuple[str, ...]]:
+    """Those that are given, and how their speakers are called; `teller` is the option of an engine that tells them."""
+    if not options.turns:
+        return (), ()
     for name in (teller, "num_speakers", "min_speakers", "max_speakers"):
         if getattr(options, name) not in (None, AUTO):
             rule = "is for an engine that tells who speaks; with turns, leave it out"
             raise EngineError("INVALID_OPTION", f"{name} {rule}.", details={"field": name, "rule": rule})
+    return read_turns(options.turns)
 
 
 def _transcribe(options: argparse.Namespace) -> None:
-    if options.turns:
-        _refuse_beside_turns(options, "diarizer")
+    turns, names = _turns(options, "diarizer")
     request = TranscriptionRequest(
         source=options.recording,
         output=options.output,
@@ -105,7 +109,8 @@ def _transcribe(options: argparse.Namespace) -> None:
         language=language_code(options.language) or options.language,
         subtitles=read_subtitles(options.srt) if options.srt else "",
         voice_attributes=options.voice_attributes,
-        turns=read_turns(options.turns) if options.turns else (),
+        turns=turns,
+        names=names,
     )
     _run(request, options.json)
 
@@ -139,17 +144,18 @@ def _run(request: Request, as_json: bool) -> None:
             registry.prepare(engine, task)
         go_offline()
         result = run(request, progress)
-    print((request.output / "result.json").read_text(encoding="utf-8") if as_json else _said(result, request.output))
+    print((request.output / "result.json").read_text(encoding="utf-8") if as_json else _said(result, request))
 
 
-def _said(result: Result, output: Path) -> str:
-    lines = [_table(result)] if isinstance(result, SpeakerResult) else []
+def _said(result: Result, request: Request) -> str:
+    names = request.names if isinstance(request, SpeakerRequest) else ()
+    lines = [_table(result, names)] if isinstance(result, SpeakerResult) else []
     if isinstance(result, DenoisingResult) and result.noise_reduction_db is not None:
         lines.append(f"{result.media.seconds:.1f} s: {result.noise_reduction_db:.1f} dB less noise")
     if isinstance(result, StemsResult):
         lines += [f"{stem.stem}: {_level(stem.rms_db)} dBFS" for stem in result.stems]
     if isinstance(result, TranscriptionResult):
-        lines.append("\n" + (output / "transcript.txt").read_text(encoding="utf-8"))
+        lines.append("\n" + (request.output / "transcript.txt").read_text(encoding="utf-8"))
     return "\n".join([*lines, *(f"warning: {warning}" for warning in result.warnings)])
 
 
@@ -184,8 +190,8 @@ def _progress_bar() -> Iterator[Progress]:
             print(f"\r{'':<{BAR_WIDTH + 30}}\r", end="", file=sys.stderr, flush=True)
 
 
-def _table(result: SpeakerResult) -> str:
-    rows = [COLUMNS, *(_row(speaker) for speaker in result.speakers)]
+def _table(result: SpeakerResult, names: Sequence[str]) -> str:
+    rows = [COLUMNS, *(_row(stats, names[stats.speaker] if names else "") for stats in result.speakers)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     recording = result.recording
@@ -199,9 +205,9 @@ def _table(result: SpeakerResult) -> str:
     )
 
 
-def _row(stats: SpeakerStats) -> tuple[str, ...]:
+def _row(stats: SpeakerStats, name: str) -> tuple[str, ...]:
     return (
-        str(stats.speaker),
+        f"{stats.speaker} {name}".rstrip(),
         f"{stats.talk_seconds:.1f}",
         f"{stats.talk_share:.0%}",
         str(stats.turns),

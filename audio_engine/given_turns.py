@@ -18,10 +18,12 @@ MOST_TURNS = 50_000
 MOST_SPEAKERS = 50
 
 
-def read_turns(path: Path) -> tuple[Turn, ...]:
-    """Those of an RTTM file. Raises EngineError INVALID_OPTION where it cannot be read or has none."""
+def read_turns(path: Path) -> tuple[tuple[Turn, ...], tuple[str, ...]]:
+    """Those of an RTTM file, and how it calls the speakers. Raises EngineError INVALID_OPTION where it has none or
+    cannot be read.
+    """
     try:
-        turns, _ = rttm_turns(path.read_text(encoding="utf-8-sig"))
+        turns, names = rttm_turns(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         _refuse(f"cannot be read: {error.strerror}")
     except UnicodeDecodeError:
@@ -30,7 +32,7 @@ def read_turns(path: Path) -> tuple[Turn, ...]:
         _refuse(f"must be RTTM that can be used: {error}")
     if not turns:
         _refuse("must be RTTM; the file has no line that begins with SPEAKER")
-    return turns
+    return turns, names
 
 
 def rttm_turns(text: str) -> tuple[tuple[Turn, ...], tuple[str, ...]]:

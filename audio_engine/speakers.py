@@ -167,7 +167,8 @@ def warnings_of(found: Diarization) -> tuple[str, ...]:
 def texts(request: SpeakerRequest, found: Diarization, scratch: Path) -> list[OutputFile]:
     """Write RTTM and, where it is told, confidence."""
     rttm_path = scratch / f"{request.task}.rttm"
-    rttm_path.write_text(rttm(found.turns, request.title or request.source.stem), encoding="utf-8")
+    names = dict(enumerate(request.names))
+    rttm_path.write_text(rttm(found.turns, request.title or request.source.stem, names), encoding="utf-8")
     written = [OutputFile("rttm", rttm_path.name, rttm_path.stat().st_size)]
     if found.confidence:
         confidence_path = scratch / "confidence.json"

@@ -101,7 +101,8 @@ def _hear(
 def _texts(request: TranscriptionRequest, transcript: Transcript, scratch: Path) -> Iterator[OutputFile]:
     """Write the transcript, with all that is known of each word and then in the formats that others read."""
     contents = {"transcript": transcript_json(transcript)}
-    name_of = speaker_label if request.labelled else None
+    names = dict(enumerate(request.names))
+    name_of = (lambda speaker: names.get(speaker) or speaker_label(speaker)) if request.labelled else None
     contents |= {kind: TRANSCRIPT_FORMATS[kind].write(transcript, name_of, words=False) for kind in WRITTEN}
     for kind, text in contents.items():
         path = scratch / ("transcript.json" if kind == "transcript" else f"transcript.{kind}")

@@ -96,6 +96,7 @@ class SpeakerRequest(Request):
     voice_attributes: bool = False  # in the result
     speech_threshold: float | None = None  # of `Diarizer.hearing`
     turns: tuple[Turn, ...] = ()  # who spoke when, where somebody says it instead of an engine
+    names: tuple[str, ...] = ()  # in texts, of those who speak in `turns`; who has none is called by the label
 
     @property
     def separates(self) -> bool:

@@ -117,7 +117,8 @@ def test_turns_that_are_known_make_tracks_without_an_engine(
     found = parse_rttm((output / "extraction.rttm").read_text())
     assert [(turn.start, turn.end, turn.speaker) for turn in found] == [(0.5, 2.0, 0), (3.0, 4.0, 1)]
     assert (output / "speaker_1.wav").exists()
-    capsys.readouterr()
+    assert (output / "extraction.rttm").read_text().splitlines()[1].split()[7] == "Ben"
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()[1:3]] == [["0", "Ana"], ["1", "Ben"]]
     for beside, name in (("--num-speakers", "num_speakers"), ("--engine", "engine")):
         assert main([*command, beside, "2"]) == 2
         assert capsys.readouterr().err.startswith(f"INVALID_OPTION: {name} is for an engine that tells who speaks")

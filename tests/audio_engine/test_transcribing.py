@@ -162,6 +162,10 @@ def test_the_command_line_takes_turns_for_words(engines, request_of, tmp_path, c
     assert main([*command, "--diarizer", "scripted"]) == 2
     assert capsys.readouterr().err.startswith("INVALID_OPTION: diarizer is for an engine that tells who speaks")
     assert main(command) == 0
+    assert {line.partition(":")[0] for line in capsys.readouterr().out.splitlines() if ": " in line[:5]} == {
+        "Ana",
+        "Ben",
+    }
     assert [turn.end for turn in parse_rttm((tmp_path / "out" / "transcription.rttm").read_text())] == [1.0, 5.0]
 
 

@@ -94,6 +94,12 @@ def test_turns_that_do_not_do_cost_nothing(
     assert ledger.available(alice) == 1_000_000
 
 
+def test_a_page_says_that_no_engine_told_who_spoke_when(alices: Client, finished: Job) -> None:
+    assert "was given" not in alices.get(f"/jobs/{finished.uuid}").content.decode()
+    Job.objects.filter(pk=finished.pk).update(result={**(finished.result or {}), "engine": "given", "models": []})
+    assert "Who spoke when <strong>was given</strong>" in alices.get(f"/jobs/{finished.uuid}").content.decode()
+
+
 def test_a_file_is_looked_at_before_its_recording_is_sent(alices: Client) -> None:
     assert alices.post("/jobs/turns", {"turns": turns()}).json() == {"turns": 2, "speakers": 2}
     assert "line 4 has no start" in alices.post("/jobs/turns", {"turns": turns(BROKEN)}).json()["wrong"]
