@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +50,11 @@ def place_best(place: Callable[[torch.device], object]) -> None:
         place(torch.device("cpu"))
 
 
+def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """`tensor` on `device`. A GPU gets it in turn, where PyTorch would otherwise wait until all work there is done."""
+    return tensor.to(device, non_blocking=device.type == "cuda")
+
+
 class Appetite:
     """What a network takes of its device's memory for a window, and so how many windows it may be given at once.
 
@@ -76,6 +82,14 @@ class Appetite:
         return most
 
 
+class Sliceable(Protocol):
+    """A batch, or what becomes one on the device."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> Any: ...
+
+
 class WithinMemory:
     """Applies a network to a batch; in parts of half the size each time that memory runs out, down to one window.
 
@@ -86,15 +100,15 @@ class WithinMemory:
         self._forward = forward
         self._most: int | None = None
 
-    def __call__(self, *batch: torch.Tensor) -> Outputs:
-        """`forward` of the tensors `batch`, which have the same length. Raises EngineError OUT_OF_MEMORY."""
+    def __call__(self, *batch: Sliceable) -> Outputs:
+        """`forward` of the parts of `batch`, which have the same length. Raises EngineError OUT_OF_MEMORY."""
         size = len(batch[0])
         outputs: list[Outputs] = []
         done = 0
         while done < size:
             most = min(self._most or size, size)
             try:
-                outputs.append(self._forward(*(tensor[done : done + most] for tensor in batch)))
+                outputs.append(self._forward(*(part[done : done + most] for part in batch)))
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise

@@ -26,9 +26,11 @@ PIPELINES: dict[Mode, type[ExactSpeakerDiarization]] = {
     "fast": FastSpeakerDiarization,
     "shared": SharedSpeakerDiarization,
 }
-# Windows at once, in segmentation and in embedding, there blocks of windows where they share what is heard. On a GPU
-# more is no faster and takes memory; on a CPU embedding is fastest one by one, whose layers stay in the cache.
-GPU_BATCHES: dict[Mode, tuple[int, int]] = {"fast": (32, 32), "shared": (32, 4)}
+# Windows at once, in segmentation and in embedding, there blocks of windows where they share what is heard. On a GPU a
+# step of a recurrent layer takes much the same time for few windows and for many, so segmentation has many, of 11 MB
+# each; of convolutions more at once are no faster and take memory. On a CPU embedding is fastest one by one: its layers
+# stay in the cache.
+GPU_BATCHES: dict[Mode, tuple[int, int]] = {"fast": (128, 32), "shared": (128, 4)}
 CPU_BATCHES = 8, 1
 
 

@@ -19,9 +19,9 @@ from pyannote.core import SlidingWindow, SlidingWindowFeature
 
 from ...memory import Samples, release_pages
 from ...types import SpeakerBounds
-from ..devices import Appetite, Outputs, WithinMemory
+from ..devices import Appetite, Outputs, WithinMemory, sent
 from ..precision import fast_bf16
-from .batching import Windows, batches
+from .batching import Batch, Windows, batches
 from .clustering import MOST_EMBEDDINGS, RestrainedAgglomerative, RestrainedVBx
 
 SEED = 0
@@ -37,7 +37,7 @@ class FrugalInference(Inference):
         super().__init__(*args, **options)
         self._within_memory = WithinMemory(super().infer)
 
-    def infer(self, chunks: torch.Tensor) -> Outputs:
+    def infer(self, chunks: torch.Tensor | Batch) -> Outputs:
         return self._within_memory(chunks)
 
 
@@ -199,7 +199,7 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
         least = math.ceil(activity.shape[1] * self._embedding.min_num_samples / samples)
         return np.where(alone.sum(axis=1, keepdims=True) > least, alone, masks)
 
-    def _embed(self, waveforms: torch.Tensor, masks: npt.NDArray[np.floating[Any]]) -> Outputs:
+    def _embed(self, waveforms: torch.Tensor | Batch, masks: npt.NDArray[np.floating[Any]]) -> Outputs:
         """`waveforms` of shape (windows, 1, samples), `masks` (windows, frames, speakers)."""
         return self._pooled_within_memory(waveforms, torch.from_numpy(masks.astype(np.float32)).transpose(1, 2))
 
@@ -231,11 +231,11 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
     def _pooled_within_memory(self) -> WithinMemory:
         return WithinMemory(self._pooled)
 
-    def _pooled(self, waveforms: torch.Tensor, masks: torch.Tensor) -> Outputs:
+    def _pooled(self, waveforms: torch.Tensor | Batch, masks: torch.Tensor) -> Outputs:
         """One pass of the backbone, pooled once for each speaker."""
         with torch.inference_mode():
             frames = self._frames(self._embedding.model_.compute_fbank(waveforms.to(self._embedding.device)))
-            return self._pooled_where_heard(lambda windows: frames[windows.to(frames.device)], masks)
+            return self._pooled_where_heard(lambda windows: frames[sent(windows, frames.device)], masks)
 
     def _pooled_where_heard(self, frames: Callable[[torch.Tensor], torch.Tensor], masks: torch.Tensor) -> Outputs:
         """Embeddings (windows, speakers, dimension) of what `frames` gives for windows, by the `masks` (windows,
@@ -248,15 +248,17 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
         if not len(taken):
             return found
         heard = frames(taken)
-        for speaker in range(masks.shape[1]):
-            speaking = active[taken, speaker]
-            windows = taken[speaking]
-            if not len(windows):
-                continue
-            inside = heard if speaking.all() else heard[speaking.to(heard.device)]
-            weights = masks[windows, speaker].to(heard.device)
-            embeddings = self._embedding.model_.forward_embedding(inside, weights=weights)
-            found[windows.numpy(), speaker] = embeddings.cpu().numpy()
+        weights = sent(masks[taken], heard.device)
+        speaking = [active[taken, speaker].nonzero()[:, 0] for speaker in range(masks.shape[1])]
+        embeddings = []
+        for speaker, rows in enumerate(speaking):
+            if len(rows):
+                there = sent(rows, heard.device)
+                inside = heard if len(rows) == len(taken) else heard[there]
+                embeddings.append(self._embedding.model_.forward_embedding(inside, weights=weights[there, speaker]))
+        windows = torch.cat([taken[rows] for rows in speaking]).numpy()
+        speakers = np.repeat(np.arange(len(speaking)), [len(rows) for rows in speaking])
+        found[windows, speakers] = torch.cat(embeddings).cpu().numpy()  # in one go: the device is waited for each time
         return found
 
     def _frames(self, features: torch.Tensor) -> torch.Tensor:

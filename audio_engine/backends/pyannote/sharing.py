@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ..devices import Appetite, Outputs, WithinMemory
-from .batching import Windows, batches
+from ..devices import Appetite, Outputs, WithinMemory, sent
+from .batching import Batch, Windows, batches
 from .blocks import Blocks
 from .pipelines import Activity, FastSpeakerDiarization, within
 
@@ -58,7 +58,7 @@ class SharedSpeakerDiarization(FastSpeakerDiarization):
     def _shared_within_memory(self) -> WithinMemory:
         return WithinMemory(self._shared)
 
-    def _shared(self, waveforms: torch.Tensor, masks: torch.Tensor, places: torch.Tensor) -> Outputs:
+    def _shared(self, waveforms: Batch, masks: torch.Tensor, places: torch.Tensor) -> Outputs:
         """Embeddings (blocks, windows, speakers, dimension) of `waveforms` (blocks, 1, samples), by the `masks`
         (blocks, windows, speakers, frames) and the `places` of their frames in the block, (blocks, windows, frames).
         """
@@ -70,7 +70,7 @@ class SharedSpeakerDiarization(FastSpeakerDiarization):
                 ]
             )
 
-    def _heard(self, waveforms: torch.Tensor) -> torch.Tensor:
+    def _heard(self, waveforms: torch.Tensor | Batch) -> torch.Tensor:
         """The backbone's frames of whole blocks, shape (blocks, channels, mels, frames)."""
         model = self._embedding.model_
         with torch.inference_mode():
@@ -90,7 +90,7 @@ class SharedSpeakerDiarization(FastSpeakerDiarization):
 
 def _cut(block: torch.Tensor, places: torch.Tensor, windows: torch.Tensor) -> torch.Tensor:
     """The frames of `windows` in a block, shape (windows, channels, mels, frames)."""
-    inside = places[windows].clamp(max=block.shape[-1] - 1).to(block.device)
+    inside = sent(places[windows].clamp(max=block.shape[-1] - 1), block.device)
     return block[..., inside].movedim(-2, 0).contiguous()  # or pooling would copy it for each speaker
 
 

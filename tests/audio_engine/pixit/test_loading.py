@@ -20,6 +20,7 @@ from audio_engine.errors import EngineError
 from audio_engine.models import MODELS
 from jobs import options
 from jobs.errors import JobError
+from tests.audio_engine.pretended_gpu import pretended
 
 SEPARATION, WAVLM = MODELS["separation-ami-1.0"], MODELS["wavlm-large"]
 WEIGHTS = "separation-ami-1.0/pytorch_model.bin"
@@ -175,6 +176,18 @@ def test_the_libraries_are_as_before_after_loading(network: StreamNetwork):
 def test_a_gpu_that_fails_is_done_without(models: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(devices, "best_device", lambda: torch.device("cuda"))
     assert load_network(SEPARATION, WAVLM).batch == loading.CPU_BATCH
+
+
+def test_on_a_gpu_it_gives_what_it_gives_on_the_cpu(models: Path, network: StreamNetwork):
+    windows = torch.randn((3, 32_000), generator=torch.Generator().manual_seed(5)) / 10
+    expected = network(windows)
+    with pretended() as gpu:  # which refuses what mixes devices
+        there = load_network(SEPARATION, WAVLM)
+        assert there.batch == loading.GPU_BATCH
+        gpu.reset()
+        found = there(windows)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert (gpu.up, gpu.down) == (windows.nbytes, expected.nbytes)
 
 
 @pytest.mark.parametrize(("free", "size"), [(64, 8), (6.25, 4), (0.1, 1)])  # MiB, four fifths of which may be taken

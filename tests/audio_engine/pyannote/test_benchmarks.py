@@ -14,7 +14,7 @@ from pyannote.audio.models.embedding.wespeaker import WeSpeakerResNet34
 
 from audio_engine.backends.pyannote.loading import load_pipeline
 from audio_engine.memory import Samples
-from benchmarks import gpu, pyannote_gate, pyannote_modes, pyannote_pipeline, thin_wespeaker
+from benchmarks import gpu, gpu_traffic, pyannote_gate, pyannote_modes, pyannote_pipeline, thin_wespeaker
 from tests.audio_engine.pyannote import random_models
 
 
@@ -109,6 +109,18 @@ def test_the_comparison_on_a_gpu_runs_elsewhere_too(monkeypatch: pytest.MonkeyPa
     )
     assert [name for name, *_ in rows] == ["pyannote.audio", "pyannote", "pyannote-shared"]
     assert all(float(seconds) > 0 and float(ratio) > 0 for _, seconds, ratio in rows)
+
+
+def test_what_goes_to_a_gpu_is_counted_without_one(monkeypatch: pytest.MonkeyPatch, capsys):
+    monkeypatch.setattr(gpu_traffic, "SMALL", random_models.TINY)
+    monkeypatch.setenv("SOLOIST_MODELS_DIR", "")  # which it sets
+    monkeypatch.setattr(sys, "argv", ["gpu_traffic", "--seconds", "3", "--only", "exact", "shared"])
+    gpu_traffic.main()
+    rows = re.findall(
+        r"^(\w+) +(\d+) MB there, +\d+ MB back, waited for +\d+ times$", capsys.readouterr().out, re.MULTILINE
+    )
+    there = {mode: int(megabytes) for mode, megabytes in rows}
+    assert there["exact"] > 3 * there["shared"] > 3 * 2 * 230
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
