@@ -48,25 +48,22 @@ class Networks:
             self._appetite = Appetite(device, lambda: self.forward(silence, frozenset(self.sources)))
 
     def estimator(self, wanted: frozenset[str]) -> Estimator:
-        """Takes segments, shape (batch, 2, segment), and gives shape (batch, sources, 2, segment), zeros in what is not
-        `wanted`. Raises EngineError OUT_OF_MEMORY where memory is too small for even one.
+        """Takes segments, shape (batch, 2, segment), and gives shape (batch, wanted, 2, segment), the `wanted` ones of
+        `sources` in their order. Raises EngineError OUT_OF_MEMORY where memory is too small for even one.
         """
         return WithinMemory(lambda segments: self.forward(segments, wanted))
 
     @torch.inference_mode()
     def forward(self, segments: torch.Tensor, wanted: frozenset[str]) -> Outputs:
-        """Each source as the bag's models weigh it. A model with no say in any that is wanted is not asked."""
+        """Each wanted source as the bag's models weigh it. A model with no say in any of them is not asked."""
         heard = segments.to(self.device)
-        mean = torch.zeros((len(heard), len(self.sources), *heard.shape[1:]), device=self.device)
+        numbers = [number for number, source in enumerate(self.sources) if source in wanted]
+        mean = torch.zeros((len(heard), len(numbers), *heard.shape[1:]), device=self.device)
         for model, weights in zip(self._bag.models, self._bag.weights, strict=True):
-            counting = [
-                (number, weight)
-                for number, (source, weight) in enumerate(zip(self.sources, weights, strict=True))
-                if weight and source in wanted
-            ]
+            counting = [(row, number) for row, number in enumerate(numbers) if weights[number]]
             if counting:
                 found = model(heard)
-                for number, weight in counting:
-                    mean[:, number] += weight * found[:, number]
-        totals = torch.tensor([sum(weights) for weights in zip(*self._bag.weights, strict=True)], device=self.device)
-        return (mean / totals[:, None, None]).cpu().numpy()
+                for row, number in counting:
+                    mean[:, row] += weights[number] * found[:, number]
+        totals = [sum(weights[number] for weights in self._bag.weights) for number in numbers]
+        return (mean / torch.tensor(totals, device=self.device)[:, None, None]).cpu().numpy()

@@ -26,12 +26,13 @@ def separate(networks: Networks, mix: Mix, wanted: frozenset[str]) -> Iterator[M
     """The `wanted` sources of `mix` in stretches that follow each other, each of shape (frames, 2 * pairs)."""
     size = networks.segment
     stride = int((1 - OVERLAP) * size)
-    fading = [FadingSum(len(networks.sources), size, stride) for _ in mix.levels]
+    sources = [source for source in networks.sources if source in wanted]
+    fading = [FadingSum(len(sources), size, stride) for _ in mix.levels]
     for batch, estimates in _estimated(networks, mix, wanted, stride):
         for (start, pair), estimate in zip(batch, estimates, strict=True):
             fading[pair].add(_trimmed(estimate, min(size, mix.frames - start)))
             if pair == len(mix.levels) - 1:
-                yield _finished(networks, mix, wanted, [each.take(mix.frames - start) for each in fading])
+                yield _finished(sources, mix, [each.take(mix.frames - start) for each in fading])
 
 
 def _estimated(
@@ -74,8 +75,8 @@ def _trimmed(estimate: Outputs, length: int) -> Outputs:
     return estimate[..., before : before + length]
 
 
-def _finished(networks: Networks, mix: Mix, wanted: frozenset[str], parts: list[Outputs]) -> dict[str, Samples]:
-    """Of each pair's estimates, shape (sources, 2, frames), the wanted ones at the recording's level."""
+def _finished(sources: list[str], mix: Mix, parts: list[Outputs]) -> dict[str, Samples]:
+    """Each pair's estimates, shape (sources, 2, frames), at the recording's level."""
     found = np.concatenate(
         [
             part * np.float32(level.deviation + LEAST_DEVIATION) + np.float32(level.mean)
@@ -83,7 +84,7 @@ def _finished(networks: Networks, mix: Mix, wanted: frozenset[str], parts: list[
         ],
         axis=1,
     )
-    return {source: found[number].T for number, source in enumerate(networks.sources) if source in wanted}
+    return {source: found[number].T for number, source in enumerate(sources)}
 
 
 class FadingSum:

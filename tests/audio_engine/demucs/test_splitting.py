@@ -28,6 +28,7 @@ from audio_engine.music import StemsRequest, StemsResult
 from audio_engine.pipeline import run
 from audio_engine.progress import ignore_progress
 from audio_engine.types import Progress, Stage
+from tests.audio_engine.pretended_gpu import pretended
 
 from .conftest import RATE
 from .tiny import SOURCES
@@ -178,7 +179,7 @@ class Copies:
     sources = tuple(SOURCES["htdemucs"])
 
     def estimator(self, wanted: frozenset[str]) -> Callable[[torch.Tensor], Signal]:
-        return lambda segments: np.repeat(segments.numpy()[:, None], len(self.sources), axis=1)
+        return lambda segments: np.repeat(segments.numpy()[:, None], len(wanted), axis=1)
 
 
 def test_memory_does_not_grow_with_the_recording(tmp_path, monkeypatch):
@@ -246,6 +247,20 @@ def test_batches_are_as_large_as_fits_into_the_memory_that_is_free(demucs_models
     networks._bag.to = lambda _: None  # whose figures count from now on; the networks stay where they are
     networks.place(torch.device("cuda"), 8)
     assert networks.batch == size
+
+
+def test_from_a_gpu_come_only_the_sources_that_are_wanted(demucs_models):
+    sources = tuple(SOURCES["htdemucs"])
+    segments = torch.randn((2, 2, 9_600), generator=torch.Generator().manual_seed(6)) / 10
+    expected = loading.load_networks(MODELS["htdemucs"], sources).forward(segments, frozenset(sources))
+    with pretended() as gpu:  # which refuses what mixes devices
+        networks = loading.load_networks(MODELS["htdemucs"], sources)
+        assert networks.device.type == "cuda"
+        gpu.reset()
+        found = networks.estimator(frozenset({"vocals", "bass"}))(segments)
+    np.testing.assert_allclose(found, expected[:, [1, 3]], atol=1e-6)
+    assert gpu.down == found.nbytes == expected.nbytes / 2
+    assert segments.nbytes < gpu.up < 1.5 * segments.nbytes  # with constants of the networks
 
 
 def test_a_gpu_that_fails_is_done_without(split, song, monkeypatch, caplog):
