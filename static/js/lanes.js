@@ -32,6 +32,7 @@ export class Lanes extends EventTarget {
   show(start, end) {
     this.view = { start, end: Math.max(end, start + 0.01) };
     this.draw();
+    this.dispatchEvent(new Event("view"));
   }
 
   choose(turns) {

@@ -111,6 +111,7 @@ function bindPlayhead(section, player, lanes) {
     head.style.transform = `translateX(${x}px)`;
   };
   player.addEventListener("time", place);
+  lanes.addEventListener("view", place);
   new ResizeObserver(place).observe(body);
   for (const [speaker, canvas] of lanes.canvases) {
     canvas.addEventListener("pointerdown", (event) => {

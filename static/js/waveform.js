@@ -1,6 +1,7 @@
 // The recording's waveform by wavesurfer.js, which owns zoom and scroll; the lanes below show the same stretch.
 
 import { clock } from "./clock.js";
+import { showOverview } from "./overview.js";
 
 const VENDOR = "../vendor/";
 const LONGEST = 16_000; // px; beyond, 2,000 peaks show nothing more
@@ -39,6 +40,7 @@ export async function showWaveform(section, player, lanes, data, nonce) {
       Hover.create({ lineWidth: 1, labelSize: 11, formatTimeCallback: clock }),
     ],
   });
+  showOverview(section, lanes, (time) => wave.setScrollTime(time));
   wave.on("interaction", (time) => player.seek(time));
   for (const event of ["scroll", "redraw"]) wave.on(event, () => showSame(wave, lanes));
   player.addEventListener("reclocked", () => wave.setMediaElement(player.clock));

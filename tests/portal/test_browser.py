@@ -125,6 +125,34 @@ def test_the_demonstration_plays_one_speaker_and_skips_to_their_turns(
     assert page.evaluate("window.violations") == []
 
 
+def test_a_zoomed_timeline_shows_where_in_the_whole_it_is_and_is_dragged(
+    page: Page, soloist: Soloist, complaints: list[str]
+) -> None:
+    window = "parseFloat(document.querySelector('.overview span').style.left)"
+    page.goto(soloist.url)
+    page.wait_for_selector("[data-wave] canvas")
+    assert page.is_hidden(".overview")
+    for _ in range(3):
+        page.click("[data-zoom=in]")
+    page.wait_for_selector(".overview")
+    assert page.evaluate(window) == 0
+    strip = page.locator(".overview").bounding_box()
+    assert strip
+    at = {share: (strip["x"] + share * strip["width"], strip["y"] + strip["height"] / 2) for share in (0.02, 0.52)}
+    page.mouse.move(*at[0.02])
+    page.mouse.down()
+    page.mouse.move(*at[0.52])
+    page.mouse.up()
+    wait_until(page, f"Math.abs({window} - 50) < 1")
+    assert page.is_hidden(".playhead")  # which is at the start
+    for _ in range(4):
+        page.click("[data-zoom=out]")
+    page.wait_for_selector(".overview", state="hidden")
+    assert page.is_visible(".playhead")
+    assert complaints == []
+    assert page.evaluate("window.violations") == []
+
+
 def test_speech_and_background_are_chosen_and_heard_apart(
     page: Page, soloist: Soloist, sample: Path, complaints: list[str]
 ) -> None:
