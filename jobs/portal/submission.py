@@ -65,7 +65,7 @@ def check_turns(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return JsonResponse({"wrong": " ".join(form.errors["turns"])})
     turns, labels = form.cleaned_data["turns"]
-    return JsonResponse({"turns": len(turns), "speakers": len(labels)})
+    return JsonResponse({"turns": len(turns), "speakers": len(labels), "last": max(turn.start for turn in turns)})
 
 
 def _submit(owner: User, form: SubmitForm) -> Job:

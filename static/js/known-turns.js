@@ -7,6 +7,7 @@ import { takesTurns } from "./wanted.js";
 
 const form = document.getElementById("drop");
 const field = form.elements.turns;
+const INEXACT = 1; // seconds that a browser may be wrong about a length, of which the server has the last word
 
 /** `queue` are the recordings under the drop zone, whose rows are in `list`; `changed` is called when their turns are. */
 export function knownTurns(queue, list, changed) {
@@ -48,8 +49,7 @@ export function knownTurns(queue, list, changed) {
   }
 
   async function attach(item, file) {
-    item.turns = file;
-    item.wrongTurns = false;
+    Object.assign(item, { turns: file, wrongTurns: false, lastTurn: 0 });
     const show = (words) =>
       item.view.turns(words, item.wrongTurns, () => {
         leave(item);
@@ -59,13 +59,13 @@ export function knownTurns(queue, list, changed) {
     const told = await check(file);
     if (item.turns !== file) return;
     item.wrongTurns = told.wrong;
+    item.lastTurn = told.last ?? 0;
     show(told.wrong ? `${file.name}: ${told.words}` : `Who speaks when: ${file.name}${told.words}`);
     changed();
   }
 
   function leave(item) {
-    item.turns = null;
-    item.wrongTurns = false;
+    Object.assign(item, { turns: null, wrongTurns: false, lastTurn: 0 });
     item.view.turns("");
   }
 
@@ -91,7 +91,10 @@ export function knownTurns(queue, list, changed) {
     },
     /** Shows what goes with what: of other tasks nothing does, and the field has only what is still to be sent. */
     show() {
-      for (const item of queue) item.view.showTurns(takesTurns());
+      for (const item of queue) {
+        const late = item.seconds !== null && item.lastTurn > item.seconds + INEXACT;
+        item.view.showTurns(takesTurns(), late ? "Some start after the recording ends: is it another’s?" : "");
+      }
       const [file] = field.files;
       if (file && !waiting.has(file) && ![...queue].some((item) => item.turns === file)) field.value = "";
     },
@@ -116,9 +119,9 @@ async function check(file) {
   const headers = { "X-CSRFToken": csrfToken() };
   try {
     const answer = await fetch(form.dataset.checkTurns, { method: "POST", body, headers });
-    const { wrong, turns, speakers } = await answer.json();
+    const { wrong, turns, speakers, last } = await answer.json();
     if (wrong) return { wrong: true, words: wrong };
-    return { wrong: false, words: `, ${count(speakers, "speaker")}, ${count(turns, "turn")}` };
+    return { wrong: false, words: `, ${count(speakers, "speaker")}, ${count(turns, "turn")}`, last };
   } catch {
     return { wrong: false, words: "" }; // it is read again when it is sent
   }

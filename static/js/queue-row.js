@@ -19,6 +19,8 @@ export function queueRow(name, onRemove) {
   const dot = document.createElement("span");
   dot.className = "dot";
   turns.hidden = true;
+  const doubt = document.createElement("span");
+  doubt.className = "bad";
   row.append(dot, title, fact, remove, turns, note);
   return {
     row,
@@ -36,12 +38,13 @@ export function queueRow(name, onRemove) {
         onLeave();
         remove.focus(); // this button is gone
       });
-      turns.replaceChildren(...(words ? [words, leave] : []));
+      turns.replaceChildren(...(words ? [words, doubt, leave] : []));
       turns.classList.toggle("bad", Boolean(wrong));
       turns.hidden = !words;
     },
-    showTurns(wanted) {
+    showTurns(wanted, doubts) {
       turns.hidden = !wanted || !turns.hasChildNodes();
+      if (doubt.textContent !== doubts) doubt.textContent = doubts;
     },
     sending(fraction) {
       remove.hidden = true;

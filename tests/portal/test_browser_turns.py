@@ -49,12 +49,16 @@ def test_turns_are_dropped_beside_their_recording_mended_and_used(
     page.wait_for_selector("#total >> text=Mend the turns")
     assert page.is_disabled("#go")
 
+    turns.write_text(RTTM + "SPEAKER sample 1 40 1 <NA> <NA> Ben <NA> <NA>\n")
+    drop(page, turns)
+    page.wait_for_selector("#queue .turns .bad >> text=Some start after the recording ends")
     turns.write_text(RTTM)
     page.click("#options-summary")
     page.fill("[name=num_speakers]", "2")
     page.set_input_files("[name=turns]", turns)  # in place of what was dropped
     page.wait_for_selector("#queue >> text=Who speaks when: talk.rttm, 2 speakers, 2 turns")
     page.wait_for_selector("#queue >> text=0:30 · 33 credits")  # instead of 165
+    assert page.inner_text("#queue .turns .bad") == ""
     page.click("#task-denoising + label")
     page.wait_for_selector("#queue >> text=Who speaks when", state="hidden")
     page.click("#task-extraction + label")

@@ -101,7 +101,7 @@ def test_a_page_says_that_no_engine_told_who_spoke_when(alices: Client, finished
 
 
 def test_a_file_is_looked_at_before_its_recording_is_sent(alices: Client) -> None:
-    assert alices.post("/jobs/turns", {"turns": turns()}).json() == {"turns": 2, "speakers": 2}
+    assert alices.post("/jobs/turns", {"turns": turns()}).json() == {"turns": 2, "speakers": 2, "last": 1.2}
     assert "line 4 has no start" in alices.post("/jobs/turns", {"turns": turns(BROKEN)}).json()["wrong"]
     assert alices.post("/jobs/turns").json() == {"wrong": "This field is required."}
     assert Client().post("/jobs/turns", {"turns": turns()})["Location"].startswith("/login")
