@@ -18,7 +18,7 @@ from uuid import UUID
 
 from channels.db import database_sync_to_async
 from django.db import DatabaseError
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from . import events, hints
 from .models import Job, JobEvent
@@ -54,6 +54,7 @@ class Subscription:
 
     jobs: dict[int, Following] = field(default_factory=dict)  # by primary key
     owner: UUID | None = None
+    newest: int = 0  # job that was looked at, by primary key; a newer one is met even where it has already ended
     queue: asyncio.Queue[News] = field(default_factory=lambda: asyncio.Queue(BACKLOG))
     overrun: bool = False
 
@@ -103,8 +104,9 @@ class Poller:
     @contextlib.asynccontextmanager
     async def watch_owner(self, owner: UUID) -> AsyncIterator[Subscription]:
         """What happens from now on to any unfinished job of an owner, those that come meanwhile included."""
-        under_way = {row.pk: Following(row.uuid, row.seq) for row in await _read_jobs([], [owner])}
-        async with self._subscribed(Subscription(under_way, owner)) as subscription:
+        newest = await _newest_job()
+        under_way = {row.pk: Following(row.uuid, row.seq) for row in await _read_jobs([], [owner], newest)}
+        async with self._subscribed(Subscription(under_way, owner, newest)) as subscription:
             yield subscription
 
     @contextlib.asynccontextmanager
@@ -130,7 +132,8 @@ class Poller:
         subscriptions = list(self.subscriptions)
         watched = {pk for subscription in subscriptions for pk in subscription.jobs}
         owners = {subscription.owner for subscription in subscriptions if subscription.owner}
-        rows = {row.pk: row for row in await _read_jobs(watched, owners)}
+        newest = min((subscription.newest for subscription in subscriptions if subscription.owner), default=0)
+        rows = {row.pk: row for row in await _read_jobs(watched, owners, newest)}
         for subscription in subscriptions:
             _meet_new_jobs(subscription, rows.values())
             _miss_deleted_jobs(subscription, rows)
@@ -142,8 +145,9 @@ poller = Poller()
 
 def _meet_new_jobs(subscription: Subscription, rows: Iterable[JobRow]) -> None:
     for row in rows:
-        if row.owner == subscription.owner and not row.finished:
+        if row.owner == subscription.owner and (not row.finished or row.pk > subscription.newest):
             subscription.jobs.setdefault(row.pk, Following(row.uuid, 0))
+    subscription.newest = max([subscription.newest, *(row.pk for row in rows)])
 
 
 def _miss_deleted_jobs(subscription: Subscription, rows: dict[int, JobRow]) -> None:
@@ -174,8 +178,14 @@ def _hand_over(reader: Subscription, row: JobRow, missed: list[JobEvent]) -> Non
 
 
 @in_own_thread
-def _read_jobs(pks: Iterable[int], owners: Iterable[UUID]) -> list[JobRow]:
-    wanted = Q(pk__in=list(pks)) | Q(owner__in=list(owners)) & ~Q(status__in=Job.TERMINAL)
+def _newest_job() -> int:
+    return Job.objects.aggregate(newest=Max("pk"))["newest"] or 0
+
+
+@in_own_thread
+def _read_jobs(pks: Iterable[int], owners: Iterable[UUID], newest: int) -> list[JobRow]:
+    """Those jobs, and of those owners all that are unfinished or newer."""
+    wanted = Q(pk__in=list(pks)) | Q(owner__in=list(owners)) & (~Q(status__in=Job.TERMINAL) | Q(pk__gt=newest))
     columns = Job.objects.filter(wanted).values_list("pk", "uuid", "owner_id", "event_seq", "started_at", "status")
     return [JobRow(*row, finished=status in Job.TERMINAL) for *row, status in columns]
 

@@ -4,6 +4,7 @@ import { fillMeters, setMeter } from "./site.js";
 import { listen } from "./socket.js";
 
 const list = document.getElementById("jobs");
+const asked = new Map(); // how often each job's row was fetched
 
 export function addRow(html) {
   const row = parse(html);
@@ -28,9 +29,12 @@ function rowOf(job) {
 }
 
 async function refresh(job) {
+  const mine = (asked.get(job) ?? 0) + 1;
+  asked.set(job, mine);
   const answer = await fetch(`${list.dataset.row}${job}/row`);
   if (!answer.ok) return;
   const row = parse(await answer.text());
+  if (asked.get(job) !== mine) return; // answers may come in another order, and this one is of before
   const old = rowOf(job);
   if (old) {
     old.replaceWith(row);

@@ -14,7 +14,7 @@ from tests import processes
 from tests.portal.browsing import A_JOB, DONE_WITHIN, FOLLOWING, follow, needs_chromium, sign_up, wait_until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Route
+    from playwright.sync_api import APIResponse, Browser, Page, Route
 
     from tests.serving import Soloist
 
@@ -76,6 +76,31 @@ def test_a_socket_that_never_opens_is_given_up(browser: Browser, soloist: Solois
     page.clock.fast_forward(46_000)
     wait_until(page, FOLLOWING)
     context.close()
+
+
+def test_an_answer_that_comes_late_does_not_bring_the_past_back(page: Page, idle: Soloist, recording: Path) -> None:
+    late: list[tuple[Route, APIResponse]] = []
+
+    def hold_the_first(route: Route) -> None:
+        answer = route.fetch()
+        if late:
+            route.fulfill(response=answer)
+        else:
+            late.append((route, answer))
+
+    sign_up(page, idle, "lena@example.org")
+    page.route("**/jobs/*/row", hold_the_first)
+    page.set_input_files("#pick-files", recording)
+    page.click("#go")
+    page.wait_for_selector("#jobs [data-active]")
+    idle.start_worker()
+    page.wait_for_selector("#jobs li:not([data-active])", timeout=DONE_WITHIN)
+    route, answer = late[0]
+    assert "data-active" in answer.text()
+    with page.expect_request_finished(lambda request: request == route.request):
+        route.fulfill(response=answer)
+    page.evaluate("new Promise(requestAnimationFrame)")
+    assert page.is_hidden("#jobs [data-active]")
 
 
 def test_what_was_cut_off_is_sent_again_by_one_click_and_makes_one_job(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
+import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +17,7 @@ from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.test import Client
 
 from jobs import consumers, events, hints, lifecycle, poller
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from jobs.models import Media
 
 HERE = b"http://127.0.0.1:8000"
+PATIENCE = 20  # seconds, for what comes at once where nothing else runs
 pytestmark = pytest.mark.django_db(transaction=True)
 
 in_thread = database_sync_to_async
@@ -57,14 +62,14 @@ class Page:
         return self
 
     async def accepted(self) -> bool:
-        connected, _ = await self.socket.connect(timeout=5)
+        connected, _ = await self.socket.connect(timeout=PATIENCE)
         return bool(connected)
 
     async def hear(self, many: int) -> list[dict[str, Any]]:
-        return [await self.socket.receive_json_from(timeout=5) for _ in range(many)]
+        return [await self.socket.receive_json_from(timeout=PATIENCE) for _ in range(many)]
 
     async def closed(self) -> int:
-        answer = await self.socket.receive_output(timeout=5)
+        answer = await self.socket.receive_output(timeout=PATIENCE)
         assert answer["type"] == "websocket.close"
         return int(answer["code"])
 
@@ -75,9 +80,9 @@ async def leave() -> AsyncIterator[list[Page]]:
     pages: list[Page] = []
     yield pages
     for page in pages:
-        await page.socket.disconnect(timeout=5)
+        await page.socket.disconnect(timeout=PATIENCE)
     if pages and poller.poller.task:
-        await asyncio.wait_for(poller.poller.task, 10)
+        await asyncio.wait_for(poller.poller.task, PATIENCE)
 
 
 def work(job: Job, *progress: float) -> None:
@@ -156,6 +161,23 @@ async def test_the_list_hears_of_all_jobs_under_way_and_of_new_ones(
     assert [message["job"] for message in await page.hear(2)] == [str(new.uuid)] * 2
 
 
+async def test_the_list_hears_of_a_job_that_ended_between_two_looks(
+    alices: Client, media: Media, leave: list[Page]
+) -> None:
+    page = await Page("/ws/jobs/", alices).open()
+    leave.append(page)
+
+    def submit_and_cancel() -> Job:
+        with transaction.atomic():
+            return lifecycle.cancel(lifecycle.submit(media, "extraction", SpeakerOptions()))
+
+    for _ in range(2):
+        job = await in_thread(submit_and_cancel)()
+        told = await page.hear(3)
+        assert {message["job"] for message in told} == {str(job.uuid)}
+        assert [message["finished"] for message in told] == [False, False, True]
+
+
 async def test_the_list_hears_nothing_of_other_people(bobs: Client, bob: User, running: Job, leave: list[Page]) -> None:
     page = await Page("/ws/jobs/", bobs).open()
     leave.append(page)
@@ -179,7 +201,7 @@ async def test_signing_out_closes_the_socket(
     leave.append(page)
     assert await page.hear(1) == [{"kind": "alive"}]
     await in_thread(alices.logout)()
-    while (answer := await page.socket.receive_output(timeout=5))["type"] != "websocket.close":
+    while (answer := await page.socket.receive_output(timeout=PATIENCE))["type"] != "websocket.close":
         pass
     assert answer["code"] == consumers.SIGNED_OUT
     assert not await in_thread(Session.objects.exists)()
@@ -225,13 +247,22 @@ async def test_the_poller_outlives_an_unreadable_database(
         raise OperationalError("database is locked")
 
     monkeypatch.setattr(poller, "_read_jobs", unreadable)
-    await asyncio.wait_for(failed.wait(), 5)
+    await asyncio.wait_for(failed.wait(), PATIENCE)
     monkeypatch.setattr(poller, "_read_jobs", read)
     await in_thread(work)(running, 0.5)
     assert [message["percent"] for message in await page.hear(1)] == [50]
 
 
 # --- with Redis
+
+
+def wait_until_open(port: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -242,6 +273,7 @@ def redis(tmp_path: Path, settings: SettingsWrapper) -> Iterator[str]:
     port = processes.free_port()
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
     server = processes.start(program, *options, log=tmp_path / "redis.log")
+    wait_until_open(port)
     settings.REDIS_URL = f"redis://127.0.0.1:{port}/0"
     layer = {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [settings.REDIS_URL]}}
     settings.CHANNEL_LAYERS = {"default": layer}
@@ -253,6 +285,7 @@ async def test_a_hint_over_redis_ends_the_wait_early(
     redis: str, alices: Client, running: Job, leave: list[Page], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hints, "HINTED_INTERVAL", 30.0)
+    monkeypatch.setattr(hints, "SEND_TIMEOUT", PATIENCE)  # on a busy machine a hint may be lost, and is waited for here
     page = await Page(f"/ws/jobs/{running.uuid}/?after={running.event_seq}", alices).open()
     leave.append(page)
     await asyncio.sleep(1)  # the first look is over, the next would come in half a minute
