@@ -17,7 +17,7 @@ from typing import Any
 
 from tests import processes
 
-START_SECONDS = 60
+START_SECONDS = 120
 CONSOLE = """
 import json, sys
 import django

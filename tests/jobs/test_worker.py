@@ -285,12 +285,13 @@ def test_the_lease_is_kept_while_the_work_is_silent(job, quick_reports, settings
 
 def test_progress_is_told_at_most_twice_a_second(job):
     claimed = lifecycle.claim("engine", "worker-1")
+    started = time.monotonic()
     with lease.Lease(claimed) as held:
         for step in range(100):
             held.tell("embedding", step / 100)
             time.sleep(0.012)
     told = JobEvent.objects.filter(job=job, kind="progress")
-    assert 1 <= told.count() <= 3
+    assert 1 <= told.count() <= 2 * (time.monotonic() - started)
     assert fresh(job).progress > 0
 
 
