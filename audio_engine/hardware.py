@@ -48,6 +48,8 @@ def gpu_lacking(megabytes: int) -> str | None:
         return None
     cpu = f"or let the CPU do it: {DEVICE_VARIABLE}=auto"
     if accelerator() is None:
+        if old := _old_driver(_torch_build().get("cuda", "")):
+            return f"It may only run on a GPU, and PyTorch cannot use the one here. {old}, {cpu}."
         return f"It may only run on a GPU, and PyTorch has none here. Give this machine one, {cpu}."
     memory = gpu_memory()
     if memory is None or memory.total >= megabytes:
@@ -68,21 +70,22 @@ def accelerator() -> Accelerator | None:
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return "mps"
     build = _torch_build()
-    if "cuda" in build and os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() not in ("", "-1") and _nvidia_gpus():
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() not in ("", "-1")
+    if "cuda" in build and seen and _nvidia_gpus() and not _old_driver(build["cuda"]):
         return "cuda"
     if "hip" in build and Path("/dev/kfd").exists():
         return "cuda"
     return None
 
 
-def _torch_build() -> set[str]:
-    """For which kinds of GPU PyTorch is built, as its package says: "cuda", "hip" or neither."""
+def _torch_build() -> dict[str, str]:
+    """For which kinds of GPU PyTorch is built, as its package says, with the version: "cuda", "hip" or neither."""
     spec = find_spec("torch")
     for folder in (spec.submodule_search_locations or []) if spec else []:
         version = Path(folder) / "version.py"
         if version.is_file():
-            return set(re.findall(r"^(cuda|hip)\b[^=]*=\s*['\"]", version.read_text(), re.MULTILINE))
-    return set()
+            return dict(re.findall(r"^(cuda|hip)\b[^=]*=\s*['\"]([\d.]+)", version.read_text(), re.MULTILINE))
+    return {}
 
 
 def _nvidia_gpus() -> int:
@@ -93,6 +96,21 @@ def _nvidia_gpus() -> int:
         count = ctypes.c_uint(0)
         library.nvmlDeviceGetCount_v2(ctypes.byref(count))
         return count.value
+
+
+def _old_driver(cuda: str) -> str | None:
+    """What keeps NVIDIA's driver from running what is built for that version of `cuda`, with the remedy: a driver runs
+    what is built for versions before its own, and for later ones of the same first number.
+    """
+    number = ctypes.c_int(0)
+    with _management_library() as library:
+        told = getattr(library, "nvmlSystemGetCudaDriverVersion_v2", None)  # since 2019
+        if told is None or told(ctypes.byref(number)) != 0:
+            return None
+    major, minor = number.value // 1000, number.value % 1000 // 10
+    if not cuda or major >= int(cuda.partition(".")[0]):
+        return None
+    return f"Its driver runs CUDA {major}.{minor} and PyTorch is built for {cuda}. Install a newer driver"
 
 
 class _Memory(ctypes.Structure):

@@ -83,14 +83,18 @@ def gpu_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 class ManagementLibrary:
     """NVIDIA's, on a machine with so many GPUs, of whose memory so many megabytes are free."""
 
-    def __init__(self, gpus: int, total: int, free: int) -> None:
-        self.gpus, self.total, self.free = gpus, total, free
+    def __init__(self, gpus: int, total: int, free: int, cuda: int) -> None:
+        self.gpus, self.total, self.free, self.cuda = gpus, total, free, cuda
 
     def nvmlInit_v2(self) -> int:
         return 0
 
     def nvmlDeviceGetCount_v2(self, count: Any) -> int:
         count._obj.value = self.gpus
+        return 0
+
+    def nvmlSystemGetCudaDriverVersion_v2(self, version: Any) -> int:
+        version._obj.value = self.cuda
         return 0
 
     def nvmlDeviceGetHandleByIndex_v2(self, number: int, handle: Any) -> int:
@@ -110,9 +114,9 @@ def gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """What NVIDIA's driver says that there is."""
     real = ctypes.CDLL
 
-    def have(number: int, total: int = 80_000, free: int = 80_000) -> None:
+    def have(number: int, total: int = 80_000, free: int = 80_000, cuda: int = 99_000) -> None:
         def load(name: str | None, *args: Any) -> Any:
-            return ManagementLibrary(number, total, free) if name == "libnvidia-ml.so.1" else real(name, *args)
+            return ManagementLibrary(number, total, free, cuda) if name == "libnvidia-ml.so.1" else real(name, *args)
 
         monkeypatch.setattr(ctypes, "CDLL", load)
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)

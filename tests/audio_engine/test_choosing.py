@@ -88,6 +88,19 @@ def test_with_models_and_a_gpu_auto_is_pyannote(models: Path, gpus):
     assert registry.resolve().name == "pyannote"
 
 
+@pytest.mark.parametrize(("driver", "runs"), [(12_080, False), (13_000, True), (14_020, True)])
+def test_a_gpu_whose_driver_is_too_old_for_pytorch_does_not_count(
+    models: Path, gpus, monkeypatch: pytest.MonkeyPatch, driver: int, runs: bool
+):
+    put(models / COMMUNITY.name)
+    monkeypatch.setattr(hardware, "_torch_build", lambda: {"cuda": "13.0"})
+    gpus(1, cuda=driver)
+    assert registry.resolve().name == ("pyannote" if runs else "embedded")
+    monkeypatch.setenv("SOLOIST_DEVICE", "gpu")
+    told = registry.backend("pyannote").missing() or ""
+    assert ("runs CUDA 12.8 and PyTorch is built for 13.0. Install a newer driver, or let the CPU" in told) is not runs
+
+
 def test_with_a_token_and_a_gpu_auto_is_pyannote_whose_models_will_be_fetched(models: Path, gpus, token):
     gpus(1)
     assert registry.resolve().name == "pyannote"
