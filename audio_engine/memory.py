@@ -10,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 Samples = npt.NDArray[np.float32]
+# What PyTorch, CUDA's libraries and CTranslate2 say in errors that have no class of their own, in small letters. The
+# last is cuDNN's, of convolutions whose workspace finds no room.
+SHORT = ("out of memory", "can't allocate memory", "alloc_failed", "allocation_failed", "cudnn_status_not_supported.")
 
 
 def release_pages(array: npt.NDArray[np.generic]) -> None:
@@ -17,6 +20,12 @@ def release_pages(array: npt.NDArray[np.generic]) -> None:
     mapping = getattr(array, "_mmap", None)
     if isinstance(mapping, mmap.mmap):
         mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def short_of_memory(error: Exception) -> bool:
+    """Whether memory ran out, of whatever device."""
+    words = str(error).lower()
+    return isinstance(error, MemoryError) or any(said in words for said in SHORT)
 
 
 def release_unused() -> None:

@@ -13,6 +13,7 @@ import torch
 
 from ..errors import EngineError
 from ..hardware import gpu_allowed, gpu_demanded
+from ..memory import short_of_memory
 from ..models.needs import unusable_gpu
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,10 @@ def place_best(place: Callable[[torch.device], object]) -> None:
         if gpu_demanded():
             raise unusable_gpu(error, short=out_of_memory(error)) from error
         log.warning("%s cannot be used, so the CPU is: %s", device, error)
-        place(torch.device("cpu"))
+    else:
+        return
+    place(torch.device("cpu"))
+    _free_memory()  # of the GPU, where other engines may still fit
 
 
 def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
@@ -121,11 +125,9 @@ class WithinMemory:
 
 
 def out_of_memory(error: Exception) -> bool:
-    from lightning.pytorch.utilities.memory import is_oom_error  # which takes seconds to import
-
     if isinstance(error, EngineError):
         return error.code == "OUT_OF_MEMORY"
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or is_oom_error(error)
+    return isinstance(error, torch.OutOfMemoryError) or short_of_memory(error)
 
 
 def _smaller(most: int, error: Exception) -> int:

@@ -4,6 +4,8 @@ statistics over frames that speaker embeddings are made of come out wrong in it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +26,19 @@ def fast_bf16(device: str) -> bool:
         and torch.ops.mkldnn._is_mkldnn_bf16_supported()
         and _has_bf16_instructions()
     )
+
+
+@contextmanager
+def convolutions_in_tf32(*, allowed: bool) -> Iterator[None]:
+    """Whether CUDA's convolutions may round float32 to the 10 bits of TensorFloat-32, whatever has run before in this
+    process: PyTorch lets them, and pyannote.audio's pipelines forbid it from their first run on. Also a decorator.
+    """
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = allowed
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 def _has_bf16_instructions() -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from audio_engine.backends.devices import place_best
+from audio_engine.backends.devices import out_of_memory, place_best
+from audio_engine.backends.precision import convolutions_in_tf32
 from audio_engine.errors import EngineError
 
 
@@ -43,6 +44,43 @@ def test_a_gpu_that_fails_leaves_the_cpu(a_gpu, caplog: pytest.LogCaptureFixture
     place_best(networks)
     assert networks.tried == ["cuda", "cpu"]
     assert "so the CPU is: CUDA out of memory." in caplog.text
+
+
+def test_a_gpu_that_is_not_used_keeps_no_memory(a_gpu, monkeypatch: pytest.MonkeyPatch):
+    networks, given_back = Placed(torch.OutOfMemoryError("CUDA out of memory.")), []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append(networks.tried[-1]))
+    place_best(networks)
+    assert given_back == ["cpu"]  # after what was placed halfway has left it
+
+
+@pytest.mark.parametrize(
+    ("error", "short"),
+    [
+        (torch.OutOfMemoryError("HIP out of memory. Tried to allocate 2.00 GiB."), True),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 8.10 GiB)."), True),
+        (RuntimeError("CUDA error: out of memory"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
+        (RuntimeError("cuFFT error: CUFFT_ALLOC_FAILED"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."), True),
+        (MemoryError(), True),
+        (RuntimeError("CUDA error: no kernel image is available for execution on the device"), False),
+        (ValueError("Expected more than 1 value per channel"), False),
+    ],
+)
+def test_memory_that_ran_out_is_told_from_other_failures(error: Exception, short: bool):
+    assert out_of_memory(error) is short
+
+
+def test_precision_does_not_depend_on_what_ran_before(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)  # as pyannote.audio's pipelines leave it
+
+    @convolutions_in_tf32(allowed=True)
+    def allowed_meanwhile() -> bool:
+        return bool(torch.backends.cudnn.allow_tf32)
+
+    assert [allowed_meanwhile(), allowed_meanwhile()] == [True, True]
+    assert not torch.backends.cudnn.allow_tf32
 
 
 @pytest.mark.parametrize(

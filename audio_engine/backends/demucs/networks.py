@@ -8,6 +8,7 @@ import torch
 from demucs.apply import BagOfModels
 
 from ..devices import Appetite, Outputs, WithinMemory
+from ..precision import convolutions_in_tf32
 
 Estimator = Callable[[torch.Tensor], Outputs]
 
@@ -54,6 +55,7 @@ class Networks:
         return WithinMemory(lambda segments: self.forward(segments, wanted))
 
     @torch.inference_mode()
+    @convolutions_in_tf32(allowed=True)  # as by demucs's own api
     def forward(self, segments: torch.Tensor, wanted: frozenset[str]) -> Outputs:
         """Each wanted source as the bag's models weigh it. A model with no say in any of them is not asked."""
         heard = segments.to(self.device)

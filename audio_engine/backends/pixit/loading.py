@@ -14,6 +14,7 @@ from ...errors import EngineError
 from ...models import Model, locate
 from ...models.needs import unusable
 from ..devices import Appetite, Outputs, WithinMemory, place_best
+from ..precision import convolutions_in_tf32
 
 ARCHITECTURE = "pyannote.audio.models.separation.ToTaToNet"
 # Windows at once. On a CPU more are no faster, and each takes 150 MB.
@@ -49,6 +50,7 @@ class StreamNetwork:
         """
         return self._within_memory(windows)
 
+    @convolutions_in_tf32(allowed=False)  # as by pyannote.audio's own pipeline
     def _forward(self, windows: torch.Tensor) -> Outputs:
         with torch.inference_mode():
             _, streams = self._network(windows[:, None].to(self._network.device))

@@ -12,6 +12,7 @@ import numpy as np
 from faster_whisper import BatchedInferencePipeline, WhisperModel
 
 from ...hardware import GpuMemory, gpu_allowed, gpu_demanded, gpu_memory
+from ...memory import short_of_memory
 from ...models import Model, locate
 from ...models.needs import unusable, unusable_gpu
 
@@ -71,11 +72,6 @@ def fitting(before: GpuMemory | None, after: GpuMemory | None) -> int:
     while most > max(1, 1 + TAKEN * after.free / (before.free - after.free)):
         most //= 2
     return most
-
-
-def short_of_memory(error: Exception) -> bool:
-    """All that CTranslate2 raises are RuntimeErrors."""
-    return "out of memory" in str(error).lower()
 
 
 def _load(folder: Path, device: str) -> BatchedInferencePipeline:

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ...errors import EngineError
-from ...memory import Samples
+from ...memory import Samples, short_of_memory
 from ...models import MODELS, locate
 from ...models.needs import not_here, too_large
 from ...models.offline import go_offline
@@ -121,8 +121,6 @@ def _words(segment: Segment, seconds: float) -> list[Word]:
 
 
 def _smaller(batch: int, error: RuntimeError) -> int:
-    from .loading import short_of_memory
-
     if not short_of_memory(error):
         raise error
     if batch == 1:

@@ -249,16 +249,20 @@ def test_batches_are_as_large_as_fits_into_the_memory_that_is_free(demucs_models
     assert networks.batch == size
 
 
-def test_from_a_gpu_come_only_the_sources_that_are_wanted(demucs_models):
+def test_from_a_gpu_come_only_the_sources_that_are_wanted(demucs_models, monkeypatch):
     sources = tuple(SOURCES["htdemucs"])
     segments = torch.randn((2, 2, 9_600), generator=torch.Generator().manual_seed(6)) / 10
     expected = loading.load_networks(MODELS["htdemucs"], sources).forward(segments, frozenset(sources))
     with pretended() as gpu:  # which refuses what mixes devices
         networks = loading.load_networks(MODELS["htdemucs"], sources)
         assert networks.device.type == "cuda"
+        rounded: list[bool] = []
+        networks._bag.models[0].register_forward_pre_hook(lambda *_: rounded.append(torch.backends.cudnn.allow_tf32))
+        monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)  # as pyannote.audio leaves it
         gpu.reset()
         found = networks.estimator(frozenset({"vocals", "bass"}))(segments)
     np.testing.assert_allclose(found, expected[:, [1, 3]], atol=1e-6)
+    assert rounded == [True]
     assert gpu.down == found.nbytes == expected.nbytes / 2
     assert segments.nbytes < gpu.up < 1.5 * segments.nbytes  # with constants of the networks
 

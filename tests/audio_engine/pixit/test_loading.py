@@ -178,14 +178,20 @@ def test_a_gpu_that_fails_is_done_without(models: Path, monkeypatch: pytest.Monk
     assert load_network(SEPARATION, WAVLM).batch == loading.CPU_BATCH
 
 
-def test_on_a_gpu_it_gives_what_it_gives_on_the_cpu(models: Path, network: StreamNetwork):
+def test_on_a_gpu_it_gives_what_it_gives_on_the_cpu(
+    models: Path, network: StreamNetwork, monkeypatch: pytest.MonkeyPatch
+):
     windows = torch.randn((3, 32_000), generator=torch.Generator().manual_seed(5)) / 10
     expected = network(windows)
     with pretended() as gpu:  # which refuses what mixes devices
         there = load_network(SEPARATION, WAVLM)
         assert there.batch == loading.GPU_BATCH
+        rounded: list[bool] = []
+        there._network.register_forward_pre_hook(lambda *_: rounded.append(torch.backends.cudnn.allow_tf32))
+        monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
         gpu.reset()
         found = there(windows)
+    assert rounded == [False]
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert (gpu.up, gpu.down) == (windows.nbytes, expected.nbytes)
 
