@@ -59,6 +59,11 @@ def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     return tensor.to(device, non_blocking=device.type == "cuda")
 
 
+def release_cache() -> None:
+    """Hand back what PyTorch keeps of a GPU's memory for later: neither CTranslate2 nor another process can have it."""
+    torch.cuda.empty_cache()  # nothing where CUDA is not in use
+
+
 class Appetite:
     """What a network takes of its device's memory for a window, and so how many windows it may be given at once.
 
@@ -143,5 +148,4 @@ def _smaller(most: int, error: Exception) -> int:
 
 def _free_memory() -> None:
     gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    release_cache()

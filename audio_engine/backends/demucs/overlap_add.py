@@ -13,7 +13,7 @@ import torch
 
 from ...memory import Samples
 from ...mixing import Mix
-from ..devices import Outputs
+from ..devices import Outputs, release_cache
 from .networks import Networks
 
 OVERLAP = 0.25  # of a segment with the next
@@ -28,11 +28,14 @@ def separate(networks: Networks, mix: Mix, wanted: frozenset[str]) -> Iterator[M
     stride = int((1 - OVERLAP) * size)
     sources = [source for source in networks.sources if source in wanted]
     fading = [FadingSum(len(sources), size, stride) for _ in mix.levels]
-    for batch, estimates in _estimated(networks, mix, wanted, stride):
-        for (start, pair), estimate in zip(batch, estimates, strict=True):
-            fading[pair].add(_trimmed(estimate, min(size, mix.frames - start)))
-            if pair == len(mix.levels) - 1:
-                yield _finished(sources, mix, [each.take(mix.frames - start) for each in fading])
+    try:
+        for batch, estimates in _estimated(networks, mix, wanted, stride):
+            for (start, pair), estimate in zip(batch, estimates, strict=True):
+                fading[pair].add(_trimmed(estimate, min(size, mix.frames - start)))
+                if pair == len(mix.levels) - 1:
+                    yield _finished(sources, mix, [each.take(mix.frames - start) for each in fading])
+    finally:
+        release_cache()
 
 
 def _estimated(

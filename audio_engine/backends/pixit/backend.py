@@ -88,12 +88,16 @@ class PixitSeparator(SpeechSeparator):
         self.load()
         assert self._network is not None
         assert self._encoder is not None
+        from ..devices import release_cache
         from .matching import Voices
 
         voices = Voices(pcm, overlaps, self._encoder)
         worthwhile = [overlap for overlap in overlaps.stretches if voices.known(overlap.speakers)]
         estimates = Estimates(scratch / "estimates.f32", worthwhile)
-        solved = separate(self._network, pcm, overlaps, worthwhile, voices, estimates, progress)
+        try:
+            solved = separate(self._network, pcm, overlaps, worthwhile, voices, estimates, progress)
+        finally:
+            release_cache()
         return EstimatedSeparator(estimates, solved, ExemplarSeparator(pcm, overlaps), self._versions())
 
     def _versions(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from pyannote.core import SlidingWindow, SlidingWindowFeature
 
 from ...memory import Samples, release_pages
 from ...types import SpeakerBounds
-from ..devices import Appetite, Outputs, WithinMemory, sent
+from ..devices import Appetite, Outputs, WithinMemory, release_cache, sent
 from ..precision import fast_bf16
 from .batching import Batch, Windows, batches
 from .clustering import MOST_EMBEDDINGS, RestrainedAgglomerative, RestrainedVBx
@@ -90,13 +90,16 @@ class ExactSpeakerDiarization(SpeakerDiarization):
         torch.manual_seed(SEED)
         np.random.seed(SEED)
         file = {"waveform": torch.from_numpy(pcm)[None], "sample_rate": sample_rate, "uri": "recording"}
-        return self(
-            file,
-            num_speakers=bounds.exact,
-            min_speakers=bounds.minimum,
-            max_speakers=bounds.maximum,
-            hook=report,
-        )
+        try:
+            return self(
+                file,
+                num_speakers=bounds.exact,
+                min_speakers=bounds.minimum,
+                max_speakers=bounds.maximum,
+                hook=report,
+            )
+        finally:
+            release_cache()
 
     def try_networks(self) -> None:
         """Raises what the device raises that cannot run them."""

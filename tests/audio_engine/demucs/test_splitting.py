@@ -267,6 +267,19 @@ def test_from_a_gpu_come_only_the_sources_that_are_wanted(demucs_models, monkeyp
     assert segments.nbytes < gpu.up < 1.5 * segments.nbytes  # with constants of the networks
 
 
+def test_what_is_kept_of_a_gpus_memory_is_handed_back_after_the_last_stretch(split, song, monkeypatch):
+    done, given_back = 0.0, []
+
+    def progress(_: Stage, fraction: float) -> None:
+        nonlocal done
+        done = fraction
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append(done))
+    split(song, "bass", progress=progress)
+    assert len(given_back) == 1
+    assert given_back[0] > 0.9
+
+
 def test_a_gpu_that_fails_is_done_without(split, song, monkeypatch, caplog):
     expected = split(song)
     registry.unload()

@@ -360,10 +360,16 @@ def test_without_overlaps_no_separator_is_loaded(scripted: str, tmp_path: Path, 
     assert (result.separator, result.overlaps) == ("", ())
 
 
-def test_separation_can_be_canceled(loaded: PixitSeparator, two: Scene, tmp_path: Path):
+def test_separation_can_be_canceled_and_hands_back_what_is_kept_of_a_gpus_memory(
+    loaded: PixitSeparator, two: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    given_back: list[bool] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append(True))
+
     def cancel(stage: Stage, fraction: float) -> None:
         assert (stage, fraction) == ("overlaps", 0.25)
         raise Canceled
 
     with pytest.raises(Canceled):
         loaded.separator(two.mix, Overlaps(TURNS, len(two.mix)), tmp_path, cancel)
+    assert given_back == [True]

@@ -332,6 +332,23 @@ def test_a_gpu_that_fails_is_done_without(models: Path, heard: Samples, monkeypa
     assert found.speaker_diarization == usual.speaker_diarization
 
 
+@pytest.mark.parametrize("make", [backends.exact, backends.fast])
+def test_what_is_kept_of_a_gpus_memory_is_handed_back_after_a_run(models: Path, run: Run, monkeypatch, make):
+    given_back: list[str] = []
+    reached = ""
+
+    def cancel(stage: Stage, _: float) -> None:
+        nonlocal reached
+        reached = stage
+        if stage == "embedding":
+            raise Canceled
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append(reached))
+    with pytest.raises(Canceled):
+        run(make(), progress=cancel)
+    assert given_back == ["embedding"]
+
+
 def test_the_networks_see_batches_of_one_shape(models: Path, heard: Samples, small_gpu):
     pipeline = load_pipeline(COMMUNITY, "fast")
     pipeline.segmentation_batch_size = pipeline.embedding_batch_size = 4
