@@ -86,9 +86,12 @@ function tell(item, words) {
 
 // --- what it costs
 
+let asked = 0;
 async function showCosts() {
+  const mine = ++asked;
   const known = [...queue].filter((item) => item.seconds !== null && !item.refused);
   const { costs, available } = await priceOf(known, task(), takesTurns(), form.dataset.price);
+  if (mine !== asked) return; // answers may come in another order, and this one is of what was wanted before
   known.forEach((item, index) => (item.credits = costs[index] ?? null));
   for (const item of queue) {
     if (item.refused || item.url) continue;

@@ -78,29 +78,56 @@ def test_a_socket_that_never_opens_is_given_up(browser: Browser, soloist: Solois
     context.close()
 
 
-def test_an_answer_that_comes_late_does_not_bring_the_past_back(page: Page, idle: Soloist, recording: Path) -> None:
-    late: list[tuple[Route, APIResponse]] = []
+class HeldBack:
+    """The first answer from an address, which the page gets when the test says so."""
 
-    def hold_the_first(route: Route) -> None:
-        answer = route.fetch()
-        if late:
-            route.fulfill(response=answer)
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self.first: Route | None = None
+        self.answer: APIResponse | None = None
+        page.route(address, self._hold)
+
+    def _hold(self, route: Route) -> None:
+        if self.first:
+            route.continue_()
         else:
-            late.append((route, answer))
+            self.first = route
+            self.answer = route.fetch()
 
+    def release(self) -> str:
+        """Wait until the page has looked at it; returns what it says."""
+        while not (self.first and self.answer):
+            self.page.wait_for_timeout(50)
+        sent = self.first.request
+        with self.page.expect_request_finished(lambda request: request == sent):
+            self.first.fulfill(response=self.answer)
+        self.page.evaluate("new Promise(requestAnimationFrame)")
+        return self.answer.text()
+
+
+def test_a_row_that_comes_late_does_not_bring_the_past_back(page: Page, idle: Soloist, recording: Path) -> None:
     sign_up(page, idle, "lena@example.org")
-    page.route("**/jobs/*/row", hold_the_first)
+    late = HeldBack(page, "**/jobs/*/row")
     page.set_input_files("#pick-files", recording)
     page.click("#go")
     page.wait_for_selector("#jobs [data-active]")
     idle.start_worker()
     page.wait_for_selector("#jobs li:not([data-active])", timeout=DONE_WITHIN)
-    route, answer = late[0]
-    assert "data-active" in answer.text()
-    with page.expect_request_finished(lambda request: request == route.request):
-        route.fulfill(response=answer)
-    page.evaluate("new Promise(requestAnimationFrame)")
+    assert "data-active" in late.release()
     assert page.is_hidden("#jobs [data-active]")
+
+
+def test_a_price_that_comes_late_is_not_taken_for_that_of_what_is_chosen(
+    page: Page, soloist: Soloist, sample: Path
+) -> None:
+    sign_up(page, soloist, "pia@example.org")
+    late = HeldBack(page, "**/jobs/price?*")
+    with page.expect_request("**/jobs/price?*"):
+        page.set_input_files("#pick-files", sample)
+    page.click("label[for=task-denoising]")
+    page.wait_for_selector("#total >> text=33 credits")
+    assert "165" in late.release()
+    assert page.inner_text("#total").startswith("33 credits")
 
 
 def test_what_was_cut_off_is_sent_again_by_one_click_and_makes_one_job(
