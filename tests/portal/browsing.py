@@ -38,7 +38,7 @@ def sign_up(page: Page, soloist: Soloist, email: str) -> None:
 
 def wait_until(page: Page, condition: str) -> None:
     """As page.wait_for_function, which the pages' own content security policy forbids."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not page.evaluate(condition):
         assert time.monotonic() < deadline, condition
         page.wait_for_timeout(50)
