@@ -34,14 +34,13 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Activity:
-    """Posterior probabilities of each frame, `rate` of which are a second, each of shape (frames,): of any speech, of
-    two or more voices. Speech begins above `onset` and goes on above `offset`."""
+    """Posterior probabilities of the 20 ms frames, each of shape (frames,): of any speech, of two or more voices.
+    Speech begins above `onset` and goes on above `offset`."""
 
     speech: Posteriors
     overlap: Posteriors
     onset: float = ONSET
     offset: float = OFFSET
-    rate: int = FRAME_RATE
 
     def at(self, threshold: float) -> Activity:
         """The same with both thresholds moved, in log-odds, by as much as `threshold` is away from 0.5."""
@@ -49,18 +48,21 @@ class Activity:
         onset, offset = (float(expit(logit(own) + moved)) for own in (self.onset, self.offset))
         return replace(self, onset=onset, offset=offset)
 
-    def finer(self) -> Activity:
-        """The same on frames half as long."""
-        return replace(self, speech=_halved(self.speech), overlap=_halved(self.overlap), rate=2 * self.rate)
-
     def mask(self) -> Mask:
-        """Speech or not in each frame."""
-        mask = hysteresis(self.speech, self.onset, self.offset)
-        mask = drop_runs(mask, False, round(MINIMUM_PAUSE * self.rate))
-        return drop_runs(mask, True, round(MINIMUM_SPEECH * self.rate))
+        """Speech or not in each 20 ms frame."""
+        return self._mask(self.speech, FRAME_RATE)
+
+    def finer_mask(self) -> Mask:
+        """The same in each 10 ms."""
+        return self._mask(halved(self.speech), 2 * FRAME_RATE)
+
+    def _mask(self, speech: Posteriors, rate: int) -> Mask:
+        mask = hysteresis(speech, self.onset, self.offset)
+        mask = drop_runs(mask, False, round(MINIMUM_PAUSE * rate))
+        return drop_runs(mask, True, round(MINIMUM_SPEECH * rate))
 
 
-def _halved(posteriors: Posteriors) -> Posteriors:
+def halved(posteriors: Posteriors) -> Posteriors:
     """Linear between the centres of frames, read off at those of their halves, shape (2 * frames,)."""
     halves = np.repeat(posteriors * np.float32(0.75), 2)
     halves[2::2] += posteriors[:-1] / 4

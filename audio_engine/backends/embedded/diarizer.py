@@ -102,7 +102,7 @@ class EmbeddedDiarizer(Diarizer):
     def speech(self, pcm: Samples, scratch: Path, progress: Progress) -> Diarization:  # noqa: ARG002 - all in memory
         networks = self._loaded()
         heard = self._activity(pcm, gain_curve(frame_levels(pcm)), lambda done: progress("activity", done))
-        turns = tuple(_turns([heard.finer().mask()]))
+        turns = tuple(_turns([heard.finer_mask()]))
         packaged = (packages.SILERO, *([packages.SEGMENTATION] if networks.segmentation else []))
         return Diarization(turns, turns, min(1, len(turns)), tuple(map(packages.name_and_version, packaged)))
 
@@ -119,9 +119,9 @@ class EmbeddedDiarizer(Diarizer):
             )
         clusters = _clusters(windows, bounds, shipped_space(self.encoder))
         self._part(progress, "clustering")(1.0)
-        finer = heard.finer()
-        features = cepstra(pcm, gain, finer.mask(), scratch) if len(clusters) > 1 else None
-        labelling = label(windows, clusters, features, finer, self._part(progress, "resegmentation"))
+        speech = heard.finer_mask()
+        features = cepstra(pcm, gain, speech, scratch) if len(clusters) > 1 else None
+        labelling = label(windows, clusters, features, speech, heard.overlap, self._part(progress, "resegmentation"))
         found = _diarization(labelling, bounds, self._models())
         heard_by = packages.name_and_version(networks.encoder.packaged)
         prints = voiceprints(windows, found.turns, found.speakers, len(heard.speech), heard_by)

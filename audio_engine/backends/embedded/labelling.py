@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .activity import Activity, Mask
+from .activity import Mask, Posteriors, halved
 from .blocks import block_ranges
 from .clustering import Clusters
 from .confidence import Support, support
@@ -38,14 +38,13 @@ def label(
     windows: Windows,
     clusters: Clusters,
     features: Cepstra | None,
-    heard: Activity,
+    speech: Mask,
+    overlap: Posteriors,
     report: Callable[[float], None],
 ) -> Labelling:
-    """`features` are left out where there are no two voices to tell apart; what is `heard` is on frames of 10 ms, too;
-    `report` takes the fraction done."""
-    speech, overlap = heard.mask(), heard.overlap
-    alone = speech & ~overlap_mask(overlap, speech)
-    models = None if features is None else _models(windows, clusters, features, alone)
+    """`features` are left out where there are no two voices to tell apart; `speech` is on frames of 10 ms, too, and the
+    posteriors of `overlap` on those of 20; `report` takes the fraction done."""
+    models = None if features is None else _models(windows, clusters, features, speech, overlap)
     first = np.full(len(speech), NOBODY, dtype=np.int8)
     second = first.copy()
     backing = np.zeros((len(speech) // 2, 2), dtype=np.float16)
@@ -59,16 +58,21 @@ def label(
         first[start:stop] = np.where(speech[start:stop], path, NOBODY)
         if len(clusters) > 1:
             other, lead = second_speakers(scores, path)
-            together = overlap_mask(with_nearness(overlap[start:stop], lead), speech[start:stop])
+            heard = halved(overlap[start // 2 : stop // 2])
+            together = overlap_mask(with_nearness(heard, lead), speech[start:stop])
             second[start:stop] = np.where(together, other, NOBODY)
         report(stop / len(speech))
     return Labelling(first, second, backing)
 
 
-def _models(windows: Windows, clusters: Clusters, features: Cepstra, alone: Mask) -> SpeakerModels | None:
-    """From the frames in which one voice is `alone`, by whom the embeddings say it is."""
-    nearest: Labels = np.full(len(alone), NOBODY, dtype=np.int8)
-    for start, stop in block_ranges(len(alone), BLOCK_FRAMES):
+def _models(
+    windows: Windows, clusters: Clusters, features: Cepstra, speech: Mask, overlap: Posteriors
+) -> SpeakerModels | None:
+    """From the frames in which one voice is alone, by whom the embeddings say it is."""
+    nearest: Labels = np.full(len(speech), NOBODY, dtype=np.int8)
+    for start, stop in block_ranges(len(speech), BLOCK_FRAMES):
+        spoken = speech[start:stop]
+        alone = spoken & ~overlap_mask(halved(overlap[start // 2 : stop // 2]), spoken)
         scores: Scores = frame_scores(windows, clusters, start, stop)
-        nearest[start:stop] = np.where(alone[start:stop], scores.argmax(axis=1), NOBODY)
+        nearest[start:stop] = np.where(alone, scores.argmax(axis=1), NOBODY)
     return SpeakerModels.of(features, (np.flatnonzero(nearest == speaker) for speaker in range(len(clusters))))

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from audio_engine.backends.embedded.activity import Activity, runs
+from audio_engine.backends.embedded.activity import Activity, halved, runs
 from audio_engine.backends.embedded.clustering import Clusters
 from audio_engine.backends.embedded.embeddings import GRID, Windows
 from audio_engine.backends.embedded.labelling import NOBODY, label
@@ -77,8 +77,8 @@ def test_a_change_of_speakers_is_found_to_10_ms_by_what_the_cepstra_say(random: 
     windows = of((1 - late) * MIDDLE[0] + late * MIDDLE[1], centres)
     voices = random.standard_normal((2, 2 * CEPSTRA))
     features = (voices[spoken] + random.standard_normal((frames, 2 * CEPSTRA))).astype(np.float16)
-    heard = Activity(np.ones(frames, np.float32), np.zeros(frames, np.float32), rate=100)
-    labelling = label(windows, Clusters(MIDDLE[:, None]), features, heard, lambda _: None)
+    speech, overlap = np.ones(frames, dtype=bool), np.zeros(frames // 2, np.float32)
+    labelling = label(windows, Clusters(MIDDLE[:, None]), features, speech, overlap, lambda _: None)
     assert runs(labelling.first == labelling.first[-1])[0][0] == pytest.approx(change, abs=1)
     assert set(labelling.second) == {NOBODY}
     assert labelling.support.shape == (frames // 2, 2)
@@ -86,17 +86,16 @@ def test_a_change_of_speakers_is_found_to_10_ms_by_what_the_cepstra_say(random: 
 
 def test_speech_begins_and_ends_on_frames_half_as_long() -> None:
     speech = np.array([0.0] * 50 + [0.3] + [1.0] * 50 + [0.2] + [0.0] * 50, dtype=np.float32)
-    heard = Activity(speech, 1 - speech, onset=0.4, offset=0.4).finer()
-    assert heard.rate == 100
-    assert runs(heard.mask()) == [(101, 202)]  # the frame of 0.3 rises from 0.225 to 0.475
-    np.testing.assert_allclose(heard.speech + heard.overlap, 1, rtol=1e-6)
-    np.testing.assert_allclose(heard.speech[100:104], [0.225, 0.475, 0.825, 1.0])
-    assert Activity(speech[:1], speech[:1]).finer().speech.tolist() == [0, 0]
+    heard = Activity(speech, 1 - speech, onset=0.4, offset=0.4)
+    assert runs(heard.finer_mask()) == [(101, 202)]  # the frame of 0.3 rises from 0.225 to 0.475
+    np.testing.assert_allclose(halved(speech)[100:104], [0.225, 0.475, 0.825, 1.0])
+    np.testing.assert_allclose(halved(speech)[[0, -1]], speech[[0, -1]])
+    assert halved(np.array([0.5], dtype=np.float32)).tolist() == [0.5, 0.5]
 
 
 def test_pauses_and_stretches_of_speech_are_as_long_as_before_on_finer_frames() -> None:
     speech = np.ones(200, dtype=np.float32)
     speech[100:112] = 0  # 240 ms: not a pause
-    assert Activity(speech, 1 - speech).finer().mask().all()
+    assert Activity(speech, 1 - speech).finer_mask().all()
     speech[100:120] = 0
-    assert len(runs(Activity(speech, 1 - speech).finer().mask())) == 2
+    assert len(runs(Activity(speech, 1 - speech).finer_mask())) == 2
