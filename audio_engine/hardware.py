@@ -1,31 +1,20 @@
-"""Whether there is a GPU for PyTorch and how large, found out without importing PyTorch or touching the GPU."""
+"""Whether there is a GPU for PyTorch that is large enough, found out without importing PyTorch or touching the GPU."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from . import nvidia
+
 Accelerator = Literal["cuda", "mps"]
 DEVICE_VARIABLE = "SOLOIST_DEVICE"
 DEVICES = ("auto", "cpu", "gpu")
-MEGABYTE = 1_000_000
-
-
-@dataclass(frozen=True)
-class GpuMemory:
-    """Of the GPU that PyTorch uses, in megabytes."""
-
-    total: int
-    free: int
 
 
 def gpu_allowed() -> bool:
@@ -48,10 +37,11 @@ def gpu_lacking(megabytes: int) -> str | None:
         return None
     cpu = f"or let the CPU do it: {DEVICE_VARIABLE}=auto"
     if accelerator() is None:
-        if old := _old_driver(_torch_build().get("cuda", "")):
-            return f"It may only run on a GPU, and PyTorch cannot use the one here. {old}, {cpu}."
+        cuda = _torch_build().get("cuda")
+        if cuda and (unfit := nvidia.unfit_driver(cuda)):
+            return f"It may only run on a GPU, and PyTorch cannot use the one here. {unfit}, {cpu}."
         return f"It may only run on a GPU, and PyTorch has none here. Give this machine one, {cpu}."
-    memory = gpu_memory()
+    memory = nvidia.gpu_memory()
     if memory is None or memory.total >= megabytes:
         return None
     return (
@@ -70,8 +60,7 @@ def accelerator() -> Accelerator | None:
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return "mps"
     build = _torch_build()
-    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() not in ("", "-1")
-    if "cuda" in build and seen and _nvidia_gpus() and not _old_driver(build["cuda"]):
+    if "cuda" in build and nvidia.has_gpu() and not nvidia.unfit_driver(build["cuda"]):
         return "cuda"
     if "hip" in build and Path("/dev/kfd").exists():
         return "cuda"
@@ -86,64 +75,3 @@ def _torch_build() -> dict[str, str]:
         if version.is_file():
             return dict(re.findall(r"^(cuda|hip)\b[^=]*=\s*['\"]([\d.]+)", version.read_text(), re.MULTILINE))
     return {}
-
-
-def _nvidia_gpus() -> int:
-    """As NVIDIA's management library counts them; 0 without a driver."""
-    with _management_library() as library:
-        if library is None:
-            return 0
-        count = ctypes.c_uint(0)
-        library.nvmlDeviceGetCount_v2(ctypes.byref(count))
-        return count.value
-
-
-def _old_driver(cuda: str) -> str | None:
-    """What keeps NVIDIA's driver from running what is built for that version of `cuda`, with the remedy: a driver runs
-    what is built for versions before its own, and for later ones of the same first number.
-    """
-    number = ctypes.c_int(0)
-    with _management_library() as library:
-        told = getattr(library, "nvmlSystemGetCudaDriverVersion_v2", None)  # since 2019
-        if told is None or told(ctypes.byref(number)) != 0:
-            return None
-    major, minor = number.value // 1000, number.value % 1000 // 10
-    if not cuda or major >= int(cuda.partition(".")[0]):
-        return None
-    return f"Its driver runs CUDA {major}.{minor} and PyTorch is built for {cuda}. Install a newer driver"
-
-
-class _Memory(ctypes.Structure):
-    """NVML's nvmlMemory_t, in bytes."""
-
-    _fields_ = [("total", ctypes.c_ulonglong), ("free", ctypes.c_ulonglong), ("used", ctypes.c_ulonglong)]
-
-
-def gpu_memory() -> GpuMemory | None:
-    """None where NVIDIA's management library does not tell, as of other makers' GPUs."""
-    number = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
-    handle, memory = ctypes.c_void_p(), _Memory()
-    with _management_library() as library:
-        if library is None or not number.isdecimal():
-            return None
-        if library.nvmlDeviceGetHandleByIndex_v2(int(number), ctypes.byref(handle)) != 0:
-            return None
-        if library.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory)) != 0:
-            return None
-    return GpuMemory(memory.total // MEGABYTE, memory.free // MEGABYTE)
-
-
-@contextmanager
-def _management_library() -> Iterator[ctypes.CDLL | None]:
-    """NVIDIA's, at work; None without a driver."""
-    try:
-        library = ctypes.CDLL("libnvidia-ml.so.1")
-    except OSError:
-        library = None
-    if library is None or library.nvmlInit_v2() != 0:
-        yield None
-        return
-    try:
-        yield library
-    finally:
-        library.nvmlShutdown()

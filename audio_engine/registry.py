@@ -11,6 +11,7 @@ from importlib import import_module
 
 from .backends.base import Backend
 from .errors import EngineError
+from .nvidia import number_gpus_by_bus
 from .types import Work
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,7 @@ def load(name: str = AUTO, task: Work | None = None) -> Backend:
     """The backend `name` for a task, loaded once for each process. Raises what `resolve` and `Backend.load` raise."""
     backend = resolve(name, task)
     if backend not in _loaded:
+        number_gpus_by_bus()  # before what it loads starts CUDA
         backend.load()
         _loaded.append(backend)
     return backend

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 
 from ..errors import EngineError
-from ..hardware import DEVICE_VARIABLE, gpu_lacking, gpu_memory
+from ..hardware import DEVICE_VARIABLE, gpu_lacking
+from ..nvidia import gpu_memory
 from .catalogue import Model, needed_by
 from .store import absent, fetchable, refusal
 

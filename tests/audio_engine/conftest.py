@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
-from audio_engine import hardware, registry
+from audio_engine import hardware, nvidia, registry
 from tests.audio_engine import scripted as scripted_engines
 
 WHISPER = "whisper-large-v3-turbo"
@@ -80,17 +81,36 @@ def gpu_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return have
 
 
-class ManagementLibrary:
-    """NVIDIA's, on a machine with so many GPUs, of whose memory so many megabytes are free."""
+@dataclass(frozen=True)
+class Gpu:
+    """Memory is in megabytes. One that is divided (MIG) has parts, as a rule."""
 
-    def __init__(self, gpus: int, total: int, free: int, cuda: int) -> None:
-        self.gpus, self.total, self.free, self.cuda = gpus, total, free, cuda
+    uuid: str
+    total: int
+    free: int = 0
+    divided: bool = False
+    parts: tuple[Gpu, ...] = ()
+
+
+class ManagementLibrary:
+    """NVIDIA's, on a machine with these GPUs."""
+
+    def __init__(self, gpus: Sequence[Gpu], cuda: int) -> None:
+        self.gpus, self.cuda = gpus, cuda
+        self.devices = [device for gpu in gpus for device in (gpu, *gpu.parts)]  # a handle is a place in it, from 1
+
+    def device(self, handle: Any) -> Gpu:
+        return self.devices[handle.value - 1]
+
+    def _found(self, devices: Sequence[Gpu], handle: Any) -> int:
+        handle._obj.value = self.devices.index(devices[0]) + 1 if devices else None
+        return 0 if devices else 6
 
     def nvmlInit_v2(self) -> int:
         return 0
 
     def nvmlDeviceGetCount_v2(self, count: Any) -> int:
-        count._obj.value = self.gpus
+        count._obj.value = len(self.gpus)
         return 0
 
     def nvmlSystemGetCudaDriverVersion_v2(self, version: Any) -> int:
@@ -98,11 +118,29 @@ class ManagementLibrary:
         return 0
 
     def nvmlDeviceGetHandleByIndex_v2(self, number: int, handle: Any) -> int:
-        handle._obj.value = 1
-        return 0 if number < self.gpus else 2
+        return self._found(self.gpus[number : number + 1], handle)
+
+    def nvmlDeviceGetHandleByUUID(self, uuid: bytes, handle: Any) -> int:
+        return self._found([device for device in self.devices if device.uuid == uuid.decode()], handle)
+
+    def nvmlDeviceGetUUID(self, handle: Any, text: Any, length: Any) -> int:
+        text.value = self.device(handle).uuid.encode()[: length.value - 1]
+        return 0
+
+    def nvmlDeviceGetMigMode(self, handle: Any, now: Any, soon: Any) -> int:
+        now._obj.value = soon._obj.value = self.device(handle).divided
+        return 0
+
+    def nvmlDeviceGetMaxMigDeviceCount(self, handle: Any, most: Any) -> int:
+        most._obj.value = 7
+        return 0
+
+    def nvmlDeviceGetMigDeviceHandleByIndex(self, handle: Any, number: int, part: Any) -> int:
+        return self._found(self.device(handle).parts[number - 1 : number] if number else (), part)  # the first is free
 
     def nvmlDeviceGetMemoryInfo(self, handle: Any, memory: Any) -> int:
-        memory._obj.total, memory._obj.free = self.total * 10**6, self.free * 10**6
+        device = self.device(handle)
+        memory._obj.total, memory._obj.free = device.total * 10**6, device.free * 10**6
         return 0
 
     def nvmlShutdown(self) -> int:
@@ -111,15 +149,25 @@ class ManagementLibrary:
 
 @pytest.fixture
 def gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """What NVIDIA's driver says that there is."""
+    """What NVIDIA's driver says that there is: so many like GPUs, or these; and whether it is all there, with what CUDA
+    itself needs.
+    """
     real = ctypes.CDLL
 
-    def have(number: int, total: int = 80_000, free: int = 80_000, cuda: int = 99_000) -> None:
+    def have(
+        found: int | Sequence[Gpu], total: int = 80_000, free: int = 80_000, cuda: int = 99_000, *, whole: bool = True
+    ) -> None:
+        like = [Gpu(f"GPU-{number}", total, free) for number in range(found if isinstance(found, int) else 0)]
+        library = ManagementLibrary(found if not isinstance(found, int) else like, cuda)
+
         def load(name: str | None, *args: Any) -> Any:
-            return ManagementLibrary(number, total, free, cuda) if name == "libnvidia-ml.so.1" else real(name, *args)
+            if name == "libcuda.so.1" and not whole:
+                raise OSError("libcuda.so.1: cannot open shared object file: No such file or directory")
+            return library if name in ("libnvidia-ml.so.1", "libcuda.so.1") else real(name, *args)
 
         monkeypatch.setattr(ctypes, "CDLL", load)
-        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        for variable in (nvidia.CHOICE_VARIABLE, nvidia.ORDER_VARIABLE):
+            monkeypatch.delenv(variable, raising=False)
         hardware.accelerator.cache_clear()
 
     yield have

@@ -101,6 +101,18 @@ def test_a_gpu_whose_driver_is_too_old_for_pytorch_does_not_count(
     assert ("runs CUDA 12.8 and PyTorch is built for 13.0. Install a newer driver, or let the CPU" in told) is not runs
 
 
+def test_a_gpu_does_not_count_in_a_container_that_was_given_only_half_of_its_driver(
+    models: Path, gpus, monkeypatch: pytest.MonkeyPatch
+):
+    put(models / COMMUNITY.name)
+    gpus(1, whole=False)
+    assert registry.resolve().name == "embedded"
+    monkeypatch.setenv("SOLOIST_DEVICE", "gpu")
+    told = registry.backend("pyannote").missing() or ""
+    assert "libcuda.so.1" in told
+    assert "NVIDIA_DRIVER_CAPABILITIES to compute,utility, or let the CPU" in told
+
+
 def test_with_a_token_and_a_gpu_auto_is_pyannote_whose_models_will_be_fetched(models: Path, gpus, token):
     gpus(1)
     assert registry.resolve().name == "pyannote"

@@ -11,10 +11,11 @@ import ctranslate2
 import numpy as np
 from faster_whisper import BatchedInferencePipeline, WhisperModel
 
-from ...hardware import GpuMemory, gpu_allowed, gpu_demanded, gpu_memory
+from ...hardware import gpu_allowed, gpu_demanded
 from ...memory import short_of_memory
 from ...models import Model, locate
 from ...models.needs import unusable, unusable_gpu
+from ...nvidia import GpuMemory, gpu_memory
 
 log = logging.getLogger(__name__)
 logging.getLogger("faster_whisper").setLevel(logging.WARNING)  # it would tell of each piece
