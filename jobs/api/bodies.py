@@ -254,26 +254,35 @@ class ResultBody(Body):
     )
 
 
-class JobItemBody(Body):
+class CoreBody(Body):
     id = _whole()
     job_type = s.ChoiceField(TASKS)
     status = s.ChoiceField(STATUSES)
     stage = _text("What a running job is at.", allow_null=True)
     progress = _whole("0 to 100.")
-    version = _text("Changes with the job; what to say as `after` or `Last-Event-ID`.")
     created_at = s.DateTimeField()
-    started_at = s.DateTimeField(allow_null=True)
     completed_at = s.DateTimeField(allow_null=True)
     user_id = s.UUIDField()
     task_id = s.UUIDField(help_text="Changes with each retry.")
-    filename = _text()
     display_name = _text()
-    source_url = _text(allow_null=True)
-    duration = _number("Seconds; null until the recording is there.", allow_null=True)
     credits_required = _whole("Null until the length is known.", allow_null=True)
     credits_charged = _whole("Only a completed job costs anything.")
     error_code = _text(allow_null=True)
     error_message = _text(allow_null=True)
+
+
+class FlatJobBody(CoreBody):
+    original_filename = _text()
+    options = OptionsBody()
+    updated_at = s.DateTimeField()
+
+
+class JobItemBody(CoreBody):
+    version = _text("Changes with the job; what to say as `after` or `Last-Event-ID`.")
+    started_at = s.DateTimeField(allow_null=True)
+    filename = _text()
+    source_url = _text(allow_null=True)
+    duration = _number("Seconds; null until the recording is there.", allow_null=True)
     outputFiles = PathBody(many=True)
 
 

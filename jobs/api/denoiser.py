@@ -9,17 +9,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.validation import validated
 from audio_engine import registry
 from audio_engine.hardware import accelerator
 from audio_engine.types import Task
 from jobs import downloads, health
-from jobs.models import Job, Track, owned_by
+from jobs.models import Job, Track
 
 from . import denoiser_schema as schema
-from . import verbs
-from .render import STATUS_WORDS, moment
-from .serializers import DenoiseSerializer, PageQuery, SpectralDenoiseSerializer
+from . import render, verbs
+from .serializers import DenoiseSerializer, SpectralDenoiseSerializer
 from .submission import submit
 
 TASK: Task = "denoising"
@@ -29,31 +27,14 @@ DEVICE = "cpu"  # where all engines of the task compute
 def body(job: Job, request: Request) -> dict[str, Any]:
     """A job in AudioPod's fields for denoising. There is no video: of one, its sound is cleaned."""
     cleaned = next((track for track in job.tracks.all() if track.kind == Track.Kind.AUDIO), None)
-    return {
-        "id": job.number,
-        "job_type": job.task,
-        "status": STATUS_WORDS[job.status],
-        "stage": job.stage or None,
-        "progress": int(job.progress * 100),
-        "task_id": str(job.uuid),
-        "user_id": str(job.owner_id),
-        "original_filename": job.name,
-        "display_name": job.name,
+    return render.flat(job) | {
         "input_path": job.media.file if job.media else job.source_url or None,
         "output_path": cleaned.file if cleaned else None,
         "output_url": downloads.track_url(cleaned, request) if cleaned else None,
         "is_video": False,
         "video_output_path": None,
         "video_output_url": None,
-        "created_at": moment(job.created_at),
-        "updated_at": moment(job.finished_at or job.started_at or job.queued_at or job.created_at),
-        "completed_at": moment(job.finished_at),
         "quality_mode": job.options["quality"],
-        "options": job.options,
-        "credits_required": job.credits,
-        "credits_charged": job.credits if job.status == Job.Status.SUCCEEDED else 0,
-        "error_code": job.error_code or None,
-        "error_message": job.error_message or None,
         "stats": _stats(job) if job.result else None,
     }
 
@@ -103,18 +84,14 @@ class Health(APIView):
         )
 
 
-class Jobs(APIView):
-    @schema.LIST
-    def get(self, request: Request) -> Response:
-        query = validated(PageQuery, request.query_params.dict())
-        skip, limit = query["skip"], query["limit"]
-        found = owned_by(request.user).filter(task=TASK).select_related("media").prefetch_related("tracks")
-        return Response([body(job, request) for job in found[skip : skip + limit]])
-
-
 class Denoisings:
     tasks = (TASK,)
     body = staticmethod(body)
+
+
+@extend_schema_view(get=schema.LIST)
+class Jobs(Denoisings, verbs.Listed):
+    pass
 
 
 @extend_schema_view(get=schema.GET, delete=schema.DELETE)

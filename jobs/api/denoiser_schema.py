@@ -8,10 +8,8 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers as s
 
 from audio_engine.sound import QUALITIES
-from audio_engine.types import TASKS
 
-from .bodies import OptionsBody, SoundBody
-from .render import STATUSES
+from .bodies import FlatJobBody, SoundBody
 from .schema import AGAIN, FORMS, KEY, REFUSED, answers
 from .serializers import DenoiseSerializer, PageQuery, SpectralDenoiseSerializer
 
@@ -27,31 +25,14 @@ class DenoisingStatsBody(s.Serializer[Any]):
     warnings = s.ListField(child=s.CharField())
 
 
-class DenoisingBody(s.Serializer[Any]):
-    id = s.IntegerField()
-    job_type = s.ChoiceField(TASKS)
-    status = s.ChoiceField(STATUSES)
-    stage = s.CharField(allow_null=True)
-    progress = s.IntegerField(help_text="0 to 100.")
-    task_id = s.UUIDField(help_text="Changes with each retry.")
-    user_id = s.UUIDField()
-    original_filename = s.CharField()
-    display_name = s.CharField()
+class DenoisingBody(FlatJobBody):
     input_path = s.CharField(allow_null=True)
     output_path = s.CharField(allow_null=True)
     output_url = s.CharField(allow_null=True, help_text="Good for an hour unless the server says otherwise.")
     is_video = s.BooleanField(help_text="Always false: of a video, its sound is cleaned.")
     video_output_path = s.CharField(allow_null=True)
     video_output_url = s.CharField(allow_null=True)
-    created_at = s.DateTimeField()
-    updated_at = s.DateTimeField()
-    completed_at = s.DateTimeField(allow_null=True)
     quality_mode = s.ChoiceField(QUALITIES)
-    options = OptionsBody()
-    credits_required = s.IntegerField(allow_null=True)
-    credits_charged = s.IntegerField()
-    error_code = s.CharField(allow_null=True)
-    error_message = s.CharField(allow_null=True)
     stats = DenoisingStatsBody(allow_null=True, help_text="Of a completed job.")
 
 

@@ -47,27 +47,42 @@ def item(job: Job) -> Body:
 
 
 def summary(job: Job, tracks: list[Track]) -> Body:
+    return _core(job) | {
+        "version": version(job, job.event_seq),
+        "started_at": moment(job.started_at),
+        "filename": job.name,
+        "source_url": job.source_url or None,
+        "duration": job.media.seconds if job.media else None,
+        "outputFiles": [results.path(job, track) for track in tracks],
+    }
+
+
+def flat(job: Job) -> Body:
+    """What AudioPod's denoiser and stem endpoints tell of any job, with nothing one level down."""
+    return _core(job) | {
+        "original_filename": job.name,
+        "options": job.options,
+        "updated_at": moment(job.finished_at or job.started_at or job.queued_at or job.created_at),
+    }
+
+
+def _core(job: Job) -> Body:
+    """What every endpoint tells of a job."""
     return {
         "id": job.number,
         "job_type": job.task,
         "status": STATUS_WORDS[job.status],
         "stage": job.stage or None,
         "progress": int(job.progress * 100),
-        "version": version(job, job.event_seq),
         "created_at": moment(job.created_at),
-        "started_at": moment(job.started_at),
         "completed_at": moment(job.finished_at),
         "user_id": str(job.owner_id),
         "task_id": str(job.uuid),
-        "filename": job.name,
         "display_name": job.name,
-        "source_url": job.source_url or None,
-        "duration": job.media.seconds if job.media else None,
         "credits_required": job.credits,
         "credits_charged": job.credits if job.status == Status.SUCCEEDED else 0,
         "error_code": job.error_code or None,
         "error_message": job.error_message or None,
-        "outputFiles": [results.path(job, track) for track in tracks],
     }
 
 

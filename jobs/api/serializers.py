@@ -167,11 +167,9 @@ class PageQuery(serializers.Serializer[Any]):
     limit = serializers.IntegerField(default=50, min_value=1, max_value=MOST_JOBS_A_PAGE)
 
 
-class JobsQuery(serializers.Serializer[Any]):
+class JobsQuery(PageQuery):
     job_type = OneOf(SPEAKER_TASKS, required=False)
     status = OneOf(STATUSES, required=False, help_text="Any case will do.")
-    skip = serializers.IntegerField(default=0, min_value=0, max_value=10**9)
-    limit = serializers.IntegerField(default=50, min_value=1, max_value=MOST_JOBS_A_PAGE)
 
     def to_internal_value(self, data: Any) -> Any:
         given = {name: value for name, value in data.items() if value != ""}

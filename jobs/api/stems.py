@@ -11,18 +11,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.validation import validated
 from audio_engine import registry
 from audio_engine.music import SOURCES, STEMS
 from audio_engine.options import engine_for
 from audio_engine.types import Task
 from jobs import downloads
-from jobs.models import Job, Track, owned_by
+from jobs.models import Job, Track
 
+from . import render, verbs
 from . import stems_schema as schema
-from . import verbs
-from .render import STATUS_WORDS, moment
-from .serializers import PageQuery
 from .stem_requests import (
     ISOLATION,
     PACKAGES,
@@ -42,19 +39,9 @@ def body(job: Job, request: Request) -> dict[str, Any]:
     """A job in AudioPod's fields for stems. Nobody measures how good they are here, so `quality_scores` has none."""
     tracks = {PurePath(track.name).stem: track for track in job.tracks.all() if track.kind == Track.Kind.AUDIO}
     found = job.result or {}
-    return {
-        "id": job.number,
-        "job_type": job.task,
-        "status": STATUS_WORDS[job.status],
-        "stage": job.stage or None,
-        "progress": int(job.progress * 100),
-        "task_id": str(job.uuid),
-        "user_id": str(job.owner_id),
+    return render.flat(job) | {
         "source_type": "URL" if job.source_url else "FILE",
-        "original_filename": job.name,
-        "display_name": job.name,
         "duration": job.media.seconds if job.media else None,
-        "options": job.options,
         "stem_paths": {stem: track.file for stem, track in tracks.items()},
         "download_urls": {stem: downloads.track_url(track, request) for stem, track in tracks.items()},
         "quality_scores": {},
@@ -62,13 +49,6 @@ def body(job: Job, request: Request) -> dict[str, Any]:
         "engine": found.get("engine"),
         "models": found.get("models", []),
         "warnings": found.get("warnings", []),
-        "created_at": moment(job.created_at),
-        "updated_at": moment(job.finished_at or job.started_at or job.queued_at or job.created_at),
-        "completed_at": moment(job.finished_at),
-        "credits_required": job.credits,
-        "credits_charged": job.credits if job.status == Job.Status.SUCCEEDED else 0,
-        "error_code": job.error_code or None,
-        "error_message": job.error_message or None,
     }
 
 
@@ -90,18 +70,14 @@ class Advanced(APIView):
         return submit(request, TASK, AdvancedSerializer, body)
 
 
-class Jobs(APIView):
-    @schema.LIST
-    def get(self, request: Request) -> Response:
-        query = validated(PageQuery, request.query_params.dict())
-        skip, limit = query["skip"], query["limit"]
-        found = owned_by(request.user).filter(task=TASK).select_related("media").prefetch_related("tracks")
-        return Response([body(job, request) for job in found[skip : skip + limit]])
-
-
 class Extractions:
     tasks = (TASK,)
     body = staticmethod(body)
+
+
+@extend_schema_view(get=schema.LIST)
+class Jobs(Extractions, verbs.Listed):
+    pass
 
 
 @extend_schema_view(get=schema.STATUS)

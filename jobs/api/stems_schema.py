@@ -8,10 +8,8 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers as s
 
 from audio_engine.music import STEMS
-from audio_engine.types import TASKS
 
-from .bodies import OptionsBody
-from .render import STATUSES
+from .bodies import FlatJobBody
 from .schema import AGAIN, FORMS, KEY, REFUSED, answers
 from .serializers import PageQuery
 from .stem_requests import AdvancedSerializer, ExtractStemsSerializer, SeparateSerializer
@@ -22,19 +20,9 @@ class StemLevelBody(s.Serializer[Any]):
     peak = s.FloatField(help_text="1.0 is full scale.")
 
 
-class StemExtractionBody(s.Serializer[Any]):
-    id = s.IntegerField()
-    job_type = s.ChoiceField(TASKS)
-    status = s.ChoiceField(STATUSES)
-    stage = s.CharField(allow_null=True)
-    progress = s.IntegerField(help_text="0 to 100.")
-    task_id = s.UUIDField(help_text="Changes with each retry.")
-    user_id = s.UUIDField()
+class StemExtractionBody(FlatJobBody):
     source_type = s.ChoiceField(["FILE", "URL"])
-    original_filename = s.CharField()
-    display_name = s.CharField()
     duration = s.FloatField(allow_null=True, help_text="Seconds.")
-    options = OptionsBody()
     stem_paths = s.DictField(child=s.CharField(), help_text="By stem, of a completed job.")
     download_urls = s.DictField(child=s.CharField(), help_text="Good for an hour unless the server says otherwise.")
     quality_scores = s.DictField(child=s.FloatField(), help_text="Always empty: they are not measured here.")
@@ -42,13 +30,6 @@ class StemExtractionBody(s.Serializer[Any]):
     engine = s.CharField(allow_null=True)
     models = s.ListField(child=s.CharField())
     warnings = s.ListField(child=s.CharField())
-    created_at = s.DateTimeField()
-    updated_at = s.DateTimeField()
-    completed_at = s.DateTimeField(allow_null=True)
-    credits_required = s.IntegerField(allow_null=True)
-    credits_charged = s.IntegerField()
-    error_code = s.CharField(allow_null=True)
-    error_message = s.CharField(allow_null=True)
 
 
 class StemModeBody(s.Serializer[Any]):

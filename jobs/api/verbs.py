@@ -1,4 +1,4 @@
-"""Looking at a job of some tasks, running it again, stopping and removing it: alike on every surface of AudioPod's."""
+"""Listing jobs of some tasks, looking at one, running it again, stopping, removing it: alike on all of AudioPod's."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from rest_framework.views import APIView
 
 from accounts import idempotency
 from accounts.models import User
+from accounts.validation import validated
 from audio_engine.types import TASKS, Task
 from jobs import deleting, lifecycle
 from jobs.errors import JobError
 from jobs.models import Job, owned_by
 
 from . import render
+from .serializers import PageQuery
 
 LONGEST_PAUSE = 15  # seconds
 LARGEST_ID = BigIntegerField.MAX_BIGINT  # SQLite's driver refuses larger numbers
@@ -57,6 +59,13 @@ class JobView(APIView):
 
     def own(self, request: Request, job_id: int) -> Job:
         return own_job(request.user, job_id, self.tasks)
+
+
+class Listed(JobView):
+    def get(self, request: Request) -> Response:
+        page = validated(PageQuery, request.query_params.dict())
+        mine = owned_by(request.user).filter(task__in=self.tasks).select_related("media").prefetch_related("tracks")
+        return Response([self.body(job, request) for job in mine[page["skip"] : page["skip"] + page["limit"]]])
 
 
 class Detail(JobView):
