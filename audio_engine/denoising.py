@@ -40,7 +40,10 @@ EXPECTED = {"decode": 1 / 700, "listen": 1 / 200, "denoise": 1 / 40, "level": 1 
 NAME = "denoised"
 PIECES = 10  # to a second: in which noise is measured
 QUIET_SHARE = 0.15  # of the pieces that hold any sound: those where least is heard are noise
+LEAST_SECONDS = 0.4  # that R 128 judges loudness by
 TOO_SILENT = "The recording is too silent to be brought to a loudness."
+TOO_SHORT = f"The recording is too short to be brought to a loudness, which takes {LEAST_SECONDS} s."
+TOLERANCE = 0.5  # LU that it may be off
 
 
 def denoise(request: DenoisingRequest, media: MediaInfo, scratch: Path, progress: Progress) -> DenoisingResult:
@@ -57,9 +60,7 @@ def denoise(request: DenoisingRequest, media: MediaInfo, scratch: Path, progress
     _keep(in_seconds(sound, media.sample_rate), cleaned, media, scratch / "cleaned", overall.step("denoise"))
     media = replace(media, seconds=decoder.frames / decoder.rate)
     after, file = _write(request, media, scratch, overall.step("level"))
-    warnings = tuple(damage(decoder))
-    if request.loudness is not None and after.loudness() is None:
-        warnings = (*warnings, TOO_SILENT)
+    warnings = (*damage(decoder), *_off_target(request.loudness, after.loudness(), media))
     quiet = before.quiet()
     noise, left = before.noise(quiet), cleaned.noise(quiet)
     return DenoisingResult(
@@ -143,6 +144,16 @@ def _write(request: DenoisingRequest, media: MediaInfo, scratch: Path, progress:
             stem.append(block)
             progress("levelling", (second + 1) / media.seconds)
         return meter, stem.close()
+
+
+def _off_target(wanted: float | None, reached: float | None, media: MediaInfo) -> Iterator[str]:
+    """A warning where the loudness is not what was asked for."""
+    if wanted is None:
+        return
+    if reached is None:
+        yield TOO_SHORT if media.seconds < LEAST_SECONDS else TOO_SILENT
+    elif abs(wanted - reached) > TOLERANCE:
+        yield f"The recording's peaks leave no room for {wanted:g} LUFS. It has {reached:.1f} LUFS now."
 
 
 def _kept(path: Path, media: MediaInfo) -> Iterator[Signal]:

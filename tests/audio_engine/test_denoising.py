@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from audio_engine import registry
-from audio_engine.denoising import TOO_SILENT
+from audio_engine.denoising import TOO_SHORT, TOO_SILENT
 from audio_engine.errors import EngineError
 from audio_engine.filters import COMPRESSOR, equalizer, filtered
 from audio_engine.noise import AgreedNoise, FollowingNoise, SurroundingNoise
@@ -109,6 +109,44 @@ def test_loudness_is_within_half_a_unit_of_the_target(
     assert result.after.loudness_lufs == pytest.approx(target, abs=0.5)
     assert np.abs(cleaned).max() <= 10 ** (-1.5 / 20) * 1.01
     assert ebur128(tmp_path / "out" / "denoised.wav") == pytest.approx(target, abs=0.5)
+
+
+def swelling(seconds: float) -> Signal:
+    """A buzz whose peaks rise 17 dB above its loudness."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    buzz = sum(np.sin(2 * np.pi * 140 * number * time) / number for number in range(1, 20))
+    return (0.1 * buzz * np.sin(2 * np.pi * 1.3 * time) ** 2).astype(np.float32)
+
+
+def clicking(seconds: float, noise: float) -> Signal:
+    """Two clicks of full scale a second, above noise of that level."""
+    sound = (
+        np.random.default_rng(7).normal(0, noise, round(seconds * RATE)) if noise else np.zeros(round(seconds * RATE))
+    )
+    sound[:: RATE // 2] = 0.99
+    return sound.astype(np.float32)
+
+
+@pytest.mark.parametrize("sound", [swelling(3), swelling(0.7), clicking(3, 1e-3)], ids=["swelling", "short", "clicks"])
+def test_peaks_far_above_the_loudness_keep_it_not_from_the_target(tmp_path: Path, sound: Signal) -> None:
+    result, cleaned = denoised(tmp_path, sound, quality="balanced", strength=0.3, loudness=-9)
+    assert result.after.loudness_lufs == pytest.approx(-9, abs=0.2)
+    assert result.warnings == ()
+    assert np.abs(cleaned).max() <= 10 ** (-1.5 / 20) * 1.01
+
+
+def test_peaks_with_nothing_between_them_are_told(tmp_path: Path) -> None:
+    result, _ = denoised(tmp_path, clicking(3, 0), strength=0.0, loudness=-9)
+    assert result.after.loudness_lufs is not None
+    assert result.after.loudness_lufs < -20
+    now = f"{result.after.loudness_lufs:.1f}"
+    assert result.warnings == (f"The recording's peaks leave no room for -9 LUFS. It has {now} LUFS now.",)
+
+
+def test_what_is_too_short_for_a_loudness_is_told_apart_from_silence(tmp_path: Path) -> None:
+    result, cleaned = denoised(tmp_path, swelling(0.39), strength=0.0, loudness=-9)
+    assert (result.after.loudness_lufs, result.warnings) == (None, (TOO_SHORT,))
+    assert np.abs(cleaned - swelling(0.39)).max() < 1e-6
 
 
 def ebur128(path: Path) -> float:
