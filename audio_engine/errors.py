@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -18,6 +19,8 @@ ErrorCode = Literal[
     "DISK_FULL",
     "ENGINE_FAILED",  # a defect of ours
 ]
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of an OSError
 
 
 class EngineError(Exception):

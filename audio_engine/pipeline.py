@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import denoising, dialogue, enrolment, registry, speakers, splitting, transcribing
-from .errors import EngineError
+from .errors import FULL_DISK, EngineError
 from .formats import result_json
 from .media import probe
 from .music import StemsRequest
@@ -29,8 +28,6 @@ from .types import (
     TranscriptionRequest,
     VoiceprintRequest,
 )
-
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def run(request: Request, progress: Progress = ignore_progress) -> Result:
@@ -96,6 +93,6 @@ def _resource_errors() -> Iterator[None]:
     except MemoryError as error:
         raise EngineError("OUT_OF_MEMORY", "The machine ran out of memory.", permanent=False) from error
     except OSError as error:
-        if error.errno in DISK_FULL:
+        if error.errno in FULL_DISK:
             raise EngineError("DISK_FULL", "The disk is full.", permanent=False) from error
         raise

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts import ledger
 from accounts.models import APIKey, User
+from audio_engine.models import MODELS
 from jobs import lifecycle
 from jobs.models import Job
 from jobs.options import SpeakerOptions
@@ -129,7 +130,8 @@ def models(*arguments: str) -> str:
 def test_models_are_listed_with_their_folder_and_licence(settings):
     said = models("list")
     assert f"Models folder: {settings.MODELS_DIR}" in said
-    assert "speaker-diarization-community-1: not here; for pyannote, pyannote-shared, pyannote-exact; CC-BY-4.0" in said
+    assert "speaker-diarization-community-1: not here, 33 MB to fetch; for pyannote, pyannote-shared, " in said
+    assert f"CC-BY-4.0, conditions to accept at {MODELS['speaker-diarization-community-1'].page}" in said
 
 
 def test_what_is_wrong_with_models_ends_the_command():

@@ -17,12 +17,17 @@ class Model:
     gated: bool
     files: tuple[str, ...]
     engines: tuple[str, ...]
+    megabytes: int  # to download; 0 for those of less than one
     embedding: str = ""
-    megabytes: int | None = None  # to download; None for those of a few dozen
 
     @property
     def page(self) -> str:
         return f"https://huggingface.co/{self.repository}"
+
+    @property
+    def download(self) -> str:
+        """How large it is, in words."""
+        return f"{self.megabytes:,} MB" if self.megabytes else "less than 1 MB"
 
 
 # OpenAI's weights as CTranslate2 reads them.
@@ -56,6 +61,7 @@ MODELS: dict[str, Model] = {
                 "plda/xvec_transform.npz",
             ),
             engines=("pyannote", "pyannote-shared", "pyannote-exact"),
+            megabytes=33,  # as its architecture has it: 6 for segmentation, 27 for embedding
             embedding="embedding/pytorch_model.bin",
         ),
         Model(
@@ -65,6 +71,7 @@ MODELS: dict[str, Model] = {
             gated=True,
             files=("config.yaml",),
             engines=("pyannote-3.1",),
+            megabytes=0,
         ),
         Model(
             name="segmentation-3.0",
@@ -73,6 +80,7 @@ MODELS: dict[str, Model] = {
             gated=True,
             files=("pytorch_model.bin",),
             engines=("pyannote-3.1",),
+            megabytes=6,
         ),
         Model(
             name="wespeaker-voxceleb-resnet34-LM",
@@ -81,6 +89,7 @@ MODELS: dict[str, Model] = {
             gated=False,
             files=("pytorch_model.bin",),
             engines=("pyannote-3.1",),
+            megabytes=27,
             embedding="pytorch_model.bin",
         ),
         Model(
@@ -99,6 +108,7 @@ MODELS: dict[str, Model] = {
             gated=False,
             files=("config.json",),
             engines=("pixit",),
+            megabytes=0,
         ),
         _whisper("large-v3-turbo", "mobiuslabsgmbh/faster-whisper-large-v3-turbo", WHISPER_V3_FILES, 1622),
         _whisper("large-v3", "Systran/faster-whisper-large-v3", WHISPER_V3_FILES, 3094),

@@ -45,7 +45,7 @@ def _list(_: Sequence[str], write: Write) -> None:
 def _state(model: Model) -> str:
     stored = locate(model)
     if stored is None:
-        return f"not here, {model.megabytes:,} MB to fetch" if model.megabytes else "not here"
+        return f"not here, {model.download} to fetch"
     place = "" if stored.folder.is_relative_to(models_dir()) else ", in Hugging Face's cache"
     revision = f", revision {stored.revision[:8]}" if stored.revision else ""
     return f"here, {stored.size(model) / MEGABYTE:.1f} MB{revision}{place}"
@@ -53,7 +53,7 @@ def _state(model: Model) -> str:
 
 def _fetch(names: Sequence[str], write: Write) -> None:
     for model in _named(names or [DEFAULT]):
-        write(f"{model.name}: fetching from {model.page} ({model.licence})")
+        write(f"{model.name}: fetching {model.download} from {model.page} ({model.licence})")
         folder = fetch(model)
         write(f"{model.name}: {_state(model)}, in {folder}")
 
@@ -103,9 +103,10 @@ def _named(names: Sequence[str]) -> list[Model]:
     for name in names:
         found = [MODELS[name]] if name in MODELS else list(needed_by(name))
         if not found:
+            known = f"The engine {name} needs none" if name in registry.ENGINES else f"There is no model {name!r}"
             raise EngineError(
                 "INVALID_OPTION",
-                f"There is no model {name!r}; the models are {', '.join(MODELS)}.",
+                f"{known}; the models are {', '.join(MODELS)}.",
                 details={"field": "names", "allowed": list(MODELS)},
             )
         chosen |= {model.name: model for model in found}

@@ -41,9 +41,9 @@ def lacking(engine: str) -> str | None:
         if not fetchable():
             accept = f"Accept the conditions at {model.page}, set" if model.gated else "Set"
             return (
-                f"The weights of {model.repository} are not on this machine. {accept} HF_TOKEN and run: "
-                f"python manage.py models fetch {engine}. Or copy the folder {model.name} of another installation's "
-                "models folder into this one's."
+                f"The weights of {model.repository} ({model.download}) are not on this machine. {accept} HF_TOKEN and "
+                f"run: python manage.py models fetch {engine}. Or copy the folder {model.name} of another "
+                "installation's models folder into this one's."
             )
     return None
 
@@ -56,7 +56,7 @@ def too_large(engine: str) -> str | None:
 def not_here(model: Model, engine: str) -> str:
     """Of a model that anybody may fetch, for the engine of that name."""
     return (
-        f"The weights of {model.repository} ({model.megabytes:,} MB) are not on this machine. "
+        f"The weights of {model.repository} ({model.download}) are not on this machine. "
         f"Fetch them with: python manage.py models fetch {engine}. Or copy the folder {model.name} of "
         "another installation's models folder into this one's."
     )

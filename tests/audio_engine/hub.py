@@ -12,18 +12,23 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+WEIGHTS = (".bin", ".npz")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @dataclass
 class Hub:
-    """`files` of the one repository `repository`. `weights` are kept as large files are, the others in git."""
+    """`files` of the one repository `repository`. Weights are kept as large files are, elsewhere, the others in git."""
 
     repository: str
     files: dict[str, bytes]
     token: str = ""  # needed, where not empty
     accepted: bool = True
     breaks: set[str] = field(default_factory=set)  # files whose first download ends in the middle
+    stalls: set[str] = field(default_factory=set)  # files of whose first download the second half never comes
+    damages: set[str] = field(default_factory=set)  # files that come with a wrong bit
+    claims: dict[str, int] = field(default_factory=dict)  # bytes that files are said to have, where it is not theirs
+    ended: threading.Event = field(default_factory=threading.Event)
     asked: list[tuple[str, str, str]] = field(default_factory=list)  # method, path, range
     address: str = ""
 
@@ -50,6 +55,7 @@ class Hub:
         try:
             yield self
         finally:
+            self.ended.set()
             server.shutdown()
             server.server_close()
 
@@ -65,12 +71,21 @@ class Answers(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         if self.command == "GET":
             self.hub.asked.append((self.command, path, self.headers.get("Range", "")))
+        if path.startswith("/elsewhere/"):
+            self.file_elsewhere(path.removeprefix("/elsewhere/"))
+            return
         if self.refused():
             return
         if path == f"/api/models/{self.hub.repository}":
             self.answer(200, json.dumps(self.description()).encode(), {"Content-Type": "application/json"})
         elif path.startswith(start := f"/{self.hub.repository}/resolve/{COMMIT}/") and path[len(start) :] in self.files:
-            self.file(path[len(start) :])
+            name = path[len(start) :]
+            if name.endswith(WEIGHTS):
+                self.answer(
+                    302, b"", {"Location": f"{self.hub.address.replace('127.0.0.1', 'localhost')}/elsewhere/{name}"}
+                )
+            else:
+                self.file(name)
         else:
             self.answer(404, b"", {"X-Error-Code": "RepoNotFound"})
 
@@ -99,14 +114,24 @@ class Answers(BaseHTTPRequestHandler):
         }
 
     def sibling(self, name: str, content: bytes) -> dict[str, Any]:
-        described = {"rfilename": name, "size": len(content), "blobId": git_id(content)}
-        if name.endswith((".bin", ".npz")):
-            described["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}
+        size = self.hub.claims.get(name, len(content))
+        described = {"rfilename": name, "size": size, "blobId": git_id(content)}
+        if name.endswith(WEIGHTS):
+            described["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": size, "pointerSize": 130}
         return described
+
+    def file_elsewhere(self, name: str) -> None:
+        """By an address that is signed, so that whoever shows a token, too, is refused."""
+        if self.headers.get("Authorization"):
+            self.answer(400, b"", {})
+        else:
+            self.file(name)
 
     def file(self, name: str) -> None:
         content = self.files[name]
         headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": COMMIT}
+        if name in self.hub.damages:
+            content = content[:-1] + bytes([content[-1] ^ 1])
         wanted = self.headers.get("Range")
         if wanted:
             start = int(wanted.removeprefix("bytes=").rstrip("-"))
@@ -115,6 +140,11 @@ class Answers(BaseHTTPRequestHandler):
         elif name in self.hub.breaks and self.command == "GET":
             self.hub.breaks.remove(name)
             self.answer(200, content, headers, sent=len(content) // 2)
+            self.close_connection = True
+        elif name in self.hub.stalls and self.command == "GET":
+            self.hub.stalls.remove(name)
+            self.answer(200, content, headers, sent=len(content) // 2)
+            self.hub.ended.wait()
             self.close_connection = True
         else:
             self.answer(200, content, headers)
