@@ -18,10 +18,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from threading import Event
+from threading import Event, Thread
 
 from django.conf import settings
 from django.db import connection
+
+from audio_engine.models import access
 
 from . import lifecycle, queue, worker
 from .delivery import Postman
@@ -34,6 +36,7 @@ log = logging.getLogger(__name__)
 WATCH_SECONDS = 1.0
 SWEEP_SECONDS = 30.0
 TIDY_SECONDS = 3600.0
+ACCESS_SECONDS = 3600.0
 ROUSE_SECONDS = 3.0
 STALL_SECONDS = 15.0  # an idle cluster claims within one
 SHORT_LIFE = 60.0  # what ends sooner is started again ever more slowly
@@ -140,6 +143,8 @@ class Supervisor:
         if "io" in lanes:
             self._rounds.append(Round(queue.order_tidying, TIDY_SECONDS))
             self._rounds.append(Round(self._postman.make_round, WATCH_SECONDS / 2))
+        if "engine" in lanes:
+            self._rounds.append(Round(learn_access, ACCESS_SECONDS))
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT; a second one does not wait for anything."""
@@ -182,6 +187,11 @@ class Supervisor:
 
     def _at_rest(self, clusters: Sequence[Cluster]) -> bool:
         return self._postman.idle and all(cluster.ended for cluster in clusters)
+
+
+def learn_access() -> None:
+    """Which models can be fetched, from a hub that may keep one waiting."""
+    Thread(target=access.ask, daemon=True).start()
 
 
 def lose(job: Job) -> None:

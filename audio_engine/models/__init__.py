@@ -1,6 +1,7 @@
 """Models that no package ships: which there are, where they are kept, how they are fetched and checked.
 
-Only `fetching` uses the network, and only where somebody asks for it. Importing this imports nothing heavy.
+Only `fetching` and `access` use the network, where somebody asks for it or has set a token. Importing this imports
+nothing heavy.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bringing a model from the Hugging Face hub into the models folder. The only part of the engine that goes online."""
+"""Bringing a model from the Hugging Face hub into the models folder. Beside `access` what goes online."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from ..errors import FULL_DISK, EngineError
 from .catalogue import Model
 from .checking import fault
-from .store import REFUSAL, FileRecord, Manifest, own_folder, write_manifest
+from .store import FileRecord, Manifest, forget_refusal, keep_refusal, own_folder, write_manifest
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling
 
-REFUSALS = (401, 403, 404)
+FORBIDDEN = (401, 403)
 METADATA_TIMEOUT = 20.0  # seconds for the hub's answer about a repository
 MEGABYTE = 1_000_000
 
@@ -50,7 +50,7 @@ def fetch(model: Model) -> Path:
             for file, record in wanted.items():
                 _download(model, revision, file, record)
             write_manifest(folder, Manifest(revision, records))
-    (folder / REFUSAL).unlink(missing_ok=True)
+    forget_refusal(model)
     return folder
 
 
@@ -119,12 +119,12 @@ def _hub_errors(model: Model, folder: Path) -> Iterator[None]:
         yield
     except errors.HfHubHTTPError as error:
         status = error.response.status_code
-        if status in REFUSALS:
-            raise _refused(model, folder, status) from error
+        if status in (*FORBIDDEN, 404):
+            raise refused(model, status) from error
         raise _unavailable(model, f"the hub answered with status {status}", permanent=False) from error
     except errors.OfflineModeIsEnabled as error:
         raise _unavailable(model, "HF_HUB_OFFLINE forbids it; unset it to fetch models") from error
-    except _no_connection() as error:
+    except no_connection() as error:
         reason = f"{_hub()} cannot be reached; is this machine online? Another fetch goes on from there"
         raise _unavailable(model, reason, permanent=False) from error
     except OSError as error:
@@ -138,7 +138,7 @@ def _hub_errors(model: Model, folder: Path) -> Iterator[None]:
         raise _unavailable(model, reason) from error
 
 
-def _no_connection() -> tuple[type[Exception], ...]:
+def no_connection() -> tuple[type[Exception], ...]:
     """With what the hub's HTTP library raises, which is not the same one in all of its versions."""
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -146,7 +146,8 @@ def _no_connection() -> tuple[type[Exception], ...]:
     return (LocalEntryNotFoundError, ConnectionError, TimeoutError, *transport)
 
 
-def _refused(model: Model, folder: Path, status: int) -> EngineError:
+def refused(model: Model, status: int) -> EngineError:
+    """Of the hub's answer, with what to do, which is kept for those who ask later."""
     from huggingface_hub import get_token
 
     if status == 404:
@@ -167,8 +168,7 @@ def _refused(model: Model, folder: Path, status: int) -> EngineError:
             "a fine-grained token also has to allow reading gated repositories"
         )
     error = _unavailable(model, reason)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / REFUSAL).write_text(error.message, encoding="utf-8")  # so that nobody has to ask again to know
+    keep_refusal(model, error.message)
     return error
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -86,6 +87,17 @@ def refusal(model: Model) -> str | None:
         return (own_folder(model) / REFUSAL).read_text(encoding="utf-8")
     except OSError:
         return None
+
+
+def keep_refusal(model: Model, reason: str) -> None:
+    """So that nobody has to ask the hub again to know, where the folder can be written."""
+    with suppress(OSError):
+        own_folder(model).mkdir(parents=True, exist_ok=True)
+        (own_folder(model) / REFUSAL).write_text(reason, encoding="utf-8")
+
+
+def forget_refusal(model: Model) -> None:
+    (own_folder(model) / REFUSAL).unlink(missing_ok=True)
 
 
 def fetchable() -> bool:

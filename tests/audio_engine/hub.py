@@ -74,10 +74,12 @@ class Answers(BaseHTTPRequestHandler):
         if path.startswith("/elsewhere/"):
             self.file_elsewhere(path.removeprefix("/elsewhere/"))
             return
-        if self.refused():
+        if self.refused(path):
             return
         if path == f"/api/models/{self.hub.repository}":
             self.answer(200, json.dumps(self.description()).encode(), {"Content-Type": "application/json"})
+        elif path == f"/api/models/{self.hub.repository}/auth-check":
+            self.answer(200, b"", {})
         elif path.startswith(start := f"/{self.hub.repository}/resolve/{COMMIT}/") and path[len(start) :] in self.files:
             name = path[len(start) :]
             if name.endswith(WEIGHTS):
@@ -93,10 +95,14 @@ class Answers(BaseHTTPRequestHandler):
     def files(self) -> dict[str, bytes]:
         return self.hub.files
 
-    def refused(self) -> bool:
-        """As the hub refuses: without a token it does not say whether there is anything; with one, why not."""
+    def refused(self, path: str) -> bool:
+        """As the hub refuses: a wrong token always, others only the files, of which anybody may see what there is."""
         sent = self.headers.get("Authorization", "")
+        if self.hub.repository not in path:
+            return False
         if not self.hub.token or (sent == f"Bearer {self.hub.token}" and self.hub.accepted):
+            return False
+        if sent in ("", f"Bearer {self.hub.token}") and path == f"/api/models/{self.hub.repository}":
             return False
         if not sent:
             self.answer(401, b"", {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access is restricted."})

@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
+from audio_engine.models import access
+from jobs.supervision import Supervisor
 from tests.processes import Process
 from tests.receiving import answer
 from tests.serving import Soloist
@@ -165,3 +167,17 @@ def test_a_webhook_leaves_within_seconds_and_outlives_the_worker_command(product
     contents = {(request.headers["webhook-id"], request.body) for request in receiver.received}
     assert (len(receiver.received), len(contents)) == (3, 2)
     api.delete(path)
+
+
+@pytest.mark.django_db
+def test_a_worker_asks_the_hub_what_it_gives_without_waiting_for_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answered = threading.Event(), threading.Event()
+
+    def ask() -> None:
+        asked.set()
+        answered.wait(60)
+
+    monkeypatch.setattr(access, "ask", ask)
+    Supervisor(["engine"])._watch([])
+    assert asked.wait(10)
+    answered.set()

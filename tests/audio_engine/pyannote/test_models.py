@@ -15,6 +15,8 @@ import pytest
 
 from audio_engine import __main__ as command_line
 from audio_engine.backends import pyannote as backends
+from jobs.errors import JobError
+from jobs.options import asked_for
 from tests.audio_engine.hub import COMMIT, Hub
 
 NAME = "speaker-diarization-community-1"
@@ -22,6 +24,7 @@ PAGE = f"https://huggingface.co/pyannote/{NAME}"
 TOKEN = "hf_rightToken"
 WEIGHTS = "embedding/pytorch_model.bin"
 COMMAND = (sys.executable, "-m", "audio_engine", "models")
+ASK = (sys.executable, "-c", "from audio_engine.models import access; access.ask()")
 Models = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -216,6 +219,33 @@ def test_a_refusal_says_what_to_do_and_is_remembered(
     hub.accepted = True
     assert models("fetch").returncode == 0
     assert backends.fast().missing() is None
+
+
+def test_whoever_names_an_engine_whose_licence_is_not_accepted_is_refused_before_anybody_tried_to_fetch_it(
+    hub: Hub, environment: dict[str, str], no_models: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def ask(**variables: str) -> None:
+        told = subprocess.run(
+            [*ASK], env=environment | variables, capture_output=True, text=True, check=True, timeout=60
+        )
+        assert "Traceback" not in told.stderr
+
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    for silent in ({"HF_TOKEN": ""}, {"HF_ENDPOINT": "http://127.0.0.1:9"}, {"HF_HUB_OFFLINE": "1"}):
+        ask(**silent)
+        assert asked_for("extraction", engine="pyannote")
+    hub.accepted = False
+    ask()
+    with pytest.raises(
+        JobError, match=f"its licence is not accepted yet: open {PAGE} with the token's account"
+    ) as told:
+        asked_for("extraction", engine="pyannote")
+    assert (told.value.code, told.value.details["field"]) == ("ENGINE_UNAVAILABLE", "engine")
+    assert asked_for("extraction", engine="pyannote-3.1")  # of which this hub knows nothing
+    hub.accepted = True
+    ask()
+    assert asked_for("extraction", engine="pyannote")
 
 
 def test_a_hub_that_cannot_be_reached_is_told_apart_and_may_be_tried_again(models: Models):
