@@ -35,8 +35,7 @@ def offer(owner: User, name: str, *, bytes: int | None = None, key: str = "") ->
     Raises JobError FILE_TOO_LARGE, UPLOADS_FULL.
     """
     length = settings.MAX_UPLOAD_BYTES if bytes is None else bytes
-    if length > settings.MAX_UPLOAD_BYTES:
-        raise files.too_large()
+    files.check_size(length)
     try:
         upload = _expect(owner, length, name, key)
     except JobError:

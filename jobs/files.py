@@ -139,6 +139,12 @@ def _bucket() -> Any:
     return default_storage.bucket  # type: ignore[attr-defined]  # S3's
 
 
+def check_size(bytes: int) -> None:
+    """Raises JobError FILE_TOO_LARGE for more than one request may bring."""
+    if bytes > settings.MAX_UPLOAD_BYTES:
+        raise too_large()
+
+
 def too_large() -> JobError:
     limit = settings.MAX_UPLOAD_BYTES
     message = f"The file is larger than {limit // 1_000_000} MB."

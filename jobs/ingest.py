@@ -15,7 +15,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 from uuid import UUID
 
 from django.conf import settings
@@ -26,7 +26,7 @@ from django.utils import timezone
 from accounts.models import User
 from audio_engine.types import MediaInfo
 
-from . import files, outbound, sites
+from . import dialling, files, outbound, sites
 from .errors import ERRORS, JobError
 from .models import Media, Upload
 
@@ -169,8 +169,8 @@ def display_name(name: str) -> str:
 
 
 def name_of(url: str) -> str:
-    """What to call the recording at a URL: its last path segment, else its host."""
-    parts = urlsplit(url)
+    """What to call the recording at a URL: its last path segment, else its host. Raises JobError INVALID_URL."""
+    parts = dialling.split(url)
     segment = unquote(parts.path.rstrip("/").rpartition("/")[2])
     return display_name(segment or parts.hostname or "")
 

@@ -21,7 +21,7 @@ from django.db.models.functions import Now
 from accounts import ledger
 from accounts.models import User
 
-from . import events, pricing, queue, voiceprints, webhooks
+from . import events, outbound, pricing, queue, voiceprints, webhooks
 from .errors import JobError
 from .models import Job, JobEvent, Media, Track
 from .options import stored
@@ -68,12 +68,19 @@ def submit(
     task: str,
     options: JobOptions,
     *,
+    decoded_seconds: float = 0.0,
     webhook: JobWebhook | None = None,
     surface: Surface | None = None,
     retry_of: Job | None = None,
     actor: Any = None,
 ) -> Job:
-    """Queue work on a stored recording and hold its price. Raises ledger.InsufficientCredits."""
+    """Queue work on a stored recording and hold its price. `decoded_seconds` is how long a job before found it to be,
+    which can be more than its packets tell.
+
+    Raises ledger.InsufficientCredits, JobError INVALID_OPTION where the options do not fit a recording of its length.
+    """
+    if retry_of is None:  # whose options were checked with this recording
+        options.check_length(max(media.seconds, decoded_seconds))
     more: dict[str, Any] = {"webhook": webhook, "surface": surface, "retry_of": retry_of, "actor": actor}
     job = _create(media.owner, task, options, media=media, name=media.name, **more)
     return _enqueue(job, media, actor=actor)
@@ -94,8 +101,9 @@ def submit_url(
 ) -> Job:
     """Queue work on a recording that is still to be fetched; its price is held once its length is known.
 
-    Raises ledger.InsufficientCredits where not even one second could be paid.
+    Raises ledger.InsufficientCredits where not even one second could be paid, JobError for a URL that is not allowed.
     """
+    outbound.check_url(url)
     least = pricing.price(task, 1, surface.name if surface else "", gives_turns=options.gives_turns)
     available = ledger.available(owner)
     if available < least:
@@ -166,12 +174,17 @@ def check_affordable(job: Job, seconds: float) -> None:
 
 @transaction.atomic
 def fetched(job: Job, media: Media) -> Job:
-    """The recording of a URL job is stored: hold its price and queue it, or fail it where it cannot be paid."""
+    """The recording of a URL job is stored: hold its price and queue it, or fail it where it cannot be paid or does not
+    fit what is asked for.
+    """
     try:
+        stored(job.task, job.options).check_length(media.seconds)
         with transaction.atomic():
             return _enqueue(job, media)
     except ledger.InsufficientCredits as short:
         return fail(job, _short(short))
+    except JobError as error:
+        return fail(job, error)
 
 
 @transaction.atomic

@@ -30,8 +30,10 @@ def remake(job: Job, *, actor: Any = None) -> Job:
     made = under_way(version)
     if made is not None:
         return made
+    assert job.result is not None
+    heard = job.result["media"]["seconds"]
     with transaction.atomic():
-        again = lifecycle.submit(job.media, TASK, options(job), actor=actor)
+        again = lifecycle.submit(job.media, TASK, options(job), decoded_seconds=heard, actor=actor)
         if TurnVersion.objects.filter(pk=version.pk, remade=version.remade).update(remade=again):
             return again
         transaction.set_rollback(True)  # another request was faster

@@ -14,6 +14,9 @@ from . import files, transcripts
 from .errors import JobError
 from .models import Job, TranscriptVersion
 
+LONGEST_TEXT = 5000  # characters of a sentence
+LONGEST_NOTES = 2000
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:
@@ -32,7 +35,8 @@ def revise(job: Job, edits: Sequence[Edit], notes: str = "", base: int | None = 
     went: without any there is no new version.
 
     A sentence whose text changed keeps no words, since nobody knows their times. Raises JobError as `transcripts.read`
-    does, INVALID_OPTION for a number that there is not or twice, JOB_CHANGED where another revision was faster.
+    does, INVALID_OPTION for a number that there is not or twice and for a new text that is too long, JOB_CHANGED where
+    another revision was faster.
     """
     number = transcripts.latest(job)
     if base not in (None, number):
@@ -43,6 +47,10 @@ def revise(job: Job, edits: Sequence[Edit], notes: str = "", base: int | None = 
     if len(known) != len(set(known)) or not before.keys() >= set(known):
         raise JobError(
             "INVALID_OPTION", "segments: An id is no segment's, or is there twice.", details={"field": "segments"}
+        )
+    if any(len(edit.text) > LONGEST_TEXT and edit.text != _text(edit, before) for edit in edits):
+        raise JobError(
+            "INVALID_OPTION", f"A line has more than {LONGEST_TEXT:,} characters.", details={"field": "segments"}
         )
     sentences = [_revised(edit, before) for edit in edits]
     changes = len(before) - len(known) + sum(before.get(e.number) != s for e, s in zip(edits, sentences, strict=True))
@@ -91,7 +99,12 @@ def _keep(job: Job, number: int, revised: Transcript, notes: str, changes: int) 
     return number
 
 
-def _revised(edit: Edit, before: Mapping[int | None, Sentence]) -> Sentence:
+def _text(edit: Edit, before: Mapping[int | None, Sentence]) -> str | None:
+    """What the sentence said that is edited; None for a new one."""
     old = before.get(edit.number)
-    words = old.words if old and old.text == edit.text else ()
+    return old.text if old else None
+
+
+def _revised(edit: Edit, before: Mapping[int | None, Sentence]) -> Sentence:
+    words = before[edit.number].words if edit.text == _text(edit, before) else ()
     return Sentence(edit.start, edit.end, edit.text, edit.speaker, words)

@@ -36,7 +36,7 @@ def fetch(job: Job, lease: Lease) -> None:
     except (LeaseLost, lifecycle.Conflict):
         pass
     finally:
-        if not media.jobs.exists():  # canceled meanwhile, or too dear
+        if not media.jobs.exists():  # canceled meanwhile, too dear, or too short for the turns that were given
             ingest.discard(media)
 
 

@@ -16,7 +16,7 @@ from accounts import idempotency
 from accounts.ledger import InsufficientCredits
 from accounts.models import User
 from accounts.validation import validated
-from jobs import archive, ingest, outbound, webhooks
+from jobs import archive, ingest, webhooks
 from jobs.errors import JobError
 from jobs.models import Job, Media, owned_by
 from jobs.options import asked_for
@@ -68,8 +68,6 @@ def _submit(owner: User, item: Any, defaults: Mapping[str, Any]) -> Job:
     if not url and not uuid:
         raise JobError("MISSING_INPUT", "Provide either media or a URL.")
     media: Media | None = ingest.stored(owner, uuid) if uuid else None
-    if url:
-        outbound.check_url(url)
     webhook = webhooks.for_job(webhook_url) if webhook_url else None
     wanted = asked_for(task, **with_voices(owner, task, options))
     return queue(Submission(owner, task, wanted, None, url, webhook), media)

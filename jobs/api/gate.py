@@ -15,7 +15,7 @@ from django.utils.module_loading import import_string
 from django.views import defaults
 
 from jobs.errors import JobError
-from jobs.files import too_large
+from jobs.files import check_size
 from jobs.uploads import MOST_PART_BYTES
 
 from .uploads import PART_TYPE, part_too_large
@@ -66,11 +66,9 @@ def check_address(request: HttpRequest) -> None:
 def check_length(request: HttpRequest) -> None:
     length = body_length(request)
     if request.content_type == "multipart/form-data":
-        if length > settings.MAX_UPLOAD_BYTES + FORM_OVERHEAD:
-            raise too_large()
+        check_size(length - FORM_OVERHEAD)
     elif takes_bare_file(request):
-        if length > settings.MAX_UPLOAD_BYTES:
-            raise too_large()
+        check_size(length)
     elif request.content_type == PART_TYPE:
         if length > MOST_PART_BYTES:
             raise part_too_large()

@@ -49,8 +49,7 @@ class Addresses(OwnView):
     def post(self, request: Request) -> Response:
         given = validated(AddressSerializer, request.data)
         name, size = given["name"], given["bytes"]
-        if size > settings.MAX_UPLOAD_BYTES:
-            raise files.too_large()
+        files.check_size(size)
         if direct.possible():
             upload, url = direct.offer(request.user, name, bytes=size)
             new = upload.uuid

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.db import transaction
 from rest_framework.request import Request
@@ -21,7 +20,7 @@ from accounts.ledger import InsufficientCredits
 from accounts.models import User
 from accounts.validation import validated
 from audio_engine.registry import AUTO
-from jobs import files, ingest, lifecycle, outbound, voiceprints, webhooks
+from jobs import files, ingest, lifecycle, voiceprints, webhooks
 from jobs.errors import JobError
 from jobs.models import Job, Media
 from jobs.options import asked_for
@@ -110,8 +109,6 @@ def read(request: Request, task: str, fields: type[WorkSerializer], besides: Col
     if not upload and not url and not media:
         raise nothing_sent(given, fields)
     checked = validated(fields, {name: value for name, value in given.items() if name not in besides})
-    if url:
-        outbound.check_url(checked["url"])
     options = {name: value for name, value in checked.items() if name not in ADDRESSES}
     options = with_voices(request.user, task, options)
     webhook_url = checked.get("webhook_url")
@@ -146,9 +143,10 @@ def sent_file(request: Request, field: str = "file") -> TemporaryUploadedFile | 
     sent = request.FILES.getlist(field)
     if len(sent) > 1:
         raise JobError("INVALID_INPUT", f"{field}: Send one file with each request.")
-    if sent and sent[0].size > settings.MAX_UPLOAD_BYTES:
-        raise files.too_large()
-    return sent[0] if sent else None
+    if not sent:
+        return None
+    files.check_size(sent[0].size)
+    return sent[0]
 
 
 def nothing_sent(given: dict[str, Any], fields: type[WorkSerializer]) -> JobError:
@@ -172,7 +170,6 @@ def queue(wanted: Submission, media: Media | None) -> Job:
     if wanted.media:
         media = ingest.stored(wanted.owner, wanted.media)
     if media:
-        wanted.options.check_length(media.seconds)
         return lifecycle.submit(media, wanted.task, wanted.options, webhook=wanted.webhook)
     name = ingest.name_of(wanted.url)
     return lifecycle.submit_url(wanted.owner, wanted.url, name, wanted.task, wanted.options, webhook=wanted.webhook)

@@ -15,7 +15,7 @@ from accounts.validation import validated
 from audio_engine.transcription.transcript import Sentence
 from audio_engine.transcription.writing import plain
 from audio_engine.types import Task
-from jobs import downloads, outbound, revisions, transcripts, webhooks
+from jobs import downloads, revisions, transcripts, webhooks
 from jobs.errors import JobError
 from jobs.models import Job, owned_by
 from jobs.options import asked_for
@@ -134,8 +134,6 @@ def _submit(request: Request, given: dict[str, Any]) -> Response:
     fields = validated(TranscribeSerializer, {name: value for name, value in given.items() if name != "files"})
     upload = sent_file(request, "files")
     url = "" if upload else fields["source_urls"][0]
-    if url:
-        outbound.check_url(url)
     options = asked_for(TASK, **{name: value for name, value in fields.items() if name in OPTIONS})
     webhook = webhooks.for_job(fields["webhook_url"]) if "webhook_url" in fields else None
     wanted = Submission(request.user, TASK, options, upload, url, webhook)

@@ -12,6 +12,7 @@ from rest_framework import serializers as s
 
 from audio_engine.transcription.languages import language_code
 from audio_engine.transcription.writing import TRANSCRIPT_FORMATS
+from jobs.revisions import LONGEST_NOTES, LONGEST_TEXT
 
 from . import turns_field
 from .bodies import Body, JobBody, JobItemBody
@@ -121,14 +122,14 @@ class SegmentSerializer(s.Serializer[Any]):
     id = s.IntegerField(required=False, allow_null=True, min_value=0, help_text="Of the segment that it was.")
     start = Seconds(min_value=0, help_text="Seconds from the recording's start.")
     end = Seconds(min_value=0)
-    text = s.CharField(max_length=5000)
+    text = s.CharField(max_length=LONGEST_TEXT)
     speaker_id = s.IntegerField(required=False, allow_null=True, min_value=0)
     speaker_label = s.CharField(required=False, allow_null=True, allow_blank=True, max_length=100)
 
 
 class EditSerializer(s.Serializer[Any]):
     segments = SegmentSerializer(many=True, max_length=MOST_SEGMENTS)
-    edit_notes = s.CharField(required=False, default="", allow_blank=True, max_length=2000)
+    edit_notes = s.CharField(required=False, default="", allow_blank=True, max_length=LONGEST_NOTES)
 
 
 class TranscriptionItemBody(JobItemBody):

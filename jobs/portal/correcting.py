@@ -20,14 +20,12 @@ from audio_engine.transcription.writing import TRANSCRIPT_FORMATS
 from jobs import naming, revisions, transcripts, turns
 from jobs.errors import JobError
 from jobs.models import Job
-from jobs.revisions import Edit
+from jobs.revisions import LONGEST_NOTES, LONGEST_TEXT, Edit
 
 from . import views
 from .figures import colour_of
 
 LINES_A_PAGE = 50
-LONGEST_LINE = 5000  # characters
-MOST_NOTES = 2000
 STALE = "Somebody saved another version meanwhile. Nothing of yours is lost: copy what you changed, then open it again."
 
 
@@ -76,7 +74,7 @@ def correct(request: HttpRequest, job: UUID) -> HttpResponse:
         raise Http404 from error
     try:
         edits = _edits(request.POST, before, _speakers(found))
-        _, changes = revisions.revise(found, edits, request.POST.get("notes", "")[:MOST_NOTES], base)
+        _, changes = revisions.revise(found, edits, request.POST.get("notes", "")[:LONGEST_NOTES], base)
     except JobError as error:
         told = STALE if error.code == "JOB_CHANGED" else error.message
         return _form(request, found, base, _sent(request.POST, before), error.status, told)
@@ -110,7 +108,7 @@ def _form(
         "version": version,
         "error": error,
         "people": [(speaker, name_of(speaker)) for speaker in _speakers(job)] if name_of else [],
-        "longest": LONGEST_LINE,
+        "longest": LONGEST_TEXT,
     }
     return render(request, "portal/correct.html", context, status=status)
 
@@ -159,8 +157,6 @@ def _edits(given: QueryDict, sentences: Sequence[Sentence], speakers: Sequence[i
 def _edited(edit: Edit, given: QueryDict, speakers: Sequence[int]) -> Edit:
     number = edit.number
     text = given[f"text-{number}"].replace("\r\n", "\n").strip()
-    if len(text) > LONGEST_LINE:
-        raise _wrong(f"A line has more than {LONGEST_LINE:,} characters.")
     speaker = _speaker(given, number, edit.speaker)
     if speaker is not None and speaker not in speakers:
         raise _wrong("A line is given to somebody who is not in this recording.")

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
@@ -18,12 +17,12 @@ from django.views.decorators.http import require_POST
 from accounts import idempotency, ledger
 from accounts.models import User
 from audio_engine.types import TURN_TASKS
-from jobs import files, ingest, lifecycle, outbound, pricing
+from jobs import files, ingest, lifecycle, pricing
 from jobs.errors import JobError
 from jobs.models import Job, Media
 
 from .forms import SubmitForm, TurnsForm
-from .words import refusal
+from .words import refusal, too_dear
 
 
 @login_required
@@ -85,8 +84,7 @@ def _submit(owner: User, form: SubmitForm) -> Job:
 
 
 def _submit_file(owner: User, upload: UploadedFile, form: SubmitForm) -> Job:
-    if upload.size > settings.MAX_UPLOAD_BYTES:
-        raise JobError("FILE_TOO_LARGE", f"The file is larger than {settings.MAX_UPLOAD_BYTES // 1_000_000} MB.")
+    files.check_size(upload.size or 0)
     with files.scratch() as folder, files.disk_errors():
         local = folder / "upload"
         with local.open("wb") as out:
@@ -110,16 +108,13 @@ def _submit_stored(owner: User, uuid: UUID, form: SubmitForm) -> Job:
 
 
 def _queue(media: Media, form: SubmitForm) -> Job:
-    options = form.cleaned_data["options"]
     try:
-        options.check_length(media.seconds)
+        return lifecycle.submit(media, form.task_name, form.cleaned_data["options"])
     except JobError as error:
         raise JobError(error.code, form.in_labels(error.message), details=error.details) from error
-    return lifecycle.submit(media, form.task_name, options)
 
 
 def _submit_url(owner: User, url: str, form: SubmitForm) -> Job:
-    outbound.check_url(url)
     name, options = ingest.name_of(url), form.cleaned_data["options"]
     return _once(owner, form, url, lambda: lifecycle.submit_url(owner, url, name, form.task_name, options))
 
@@ -143,5 +138,5 @@ def _once(owner: User, form: SubmitForm, source: str, queue: Callable[[], Job]) 
 
 
 def _too_dear(short: ledger.InsufficientCredits) -> JobError:
-    message = f"This costs {short.required:,} credits; you have {short.available:,}."
-    return JobError("INSUFFICIENT_CREDITS", message, details={"required": short.required, "available": short.available})
+    details = {"required": short.required, "available": short.available}
+    return JobError("INSUFFICIENT_CREDITS", too_dear(short), details=details)

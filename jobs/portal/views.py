@@ -29,7 +29,7 @@ from jobs.wording import state_words, steps, time_left
 
 from . import corrections, demonstration, figures, questions, reading
 from .forms import FilterForm, SubmitForm
-from .words import contents, failure, history
+from .words import contents, failure, history, too_dear
 
 JOBS_A_PAGE = 25
 Status = Job.Status
@@ -252,7 +252,7 @@ def again(request: HttpRequest, found: Job, work: Callable[..., Job]) -> HttpRes
     except JobError as error:
         messages.error(request, error.message)
     except InsufficientCredits as short:
-        messages.error(request, f"This costs {short.required:,} credits; you have {short.available:,}.")
+        messages.error(request, too_dear(short))
     return redirect("job", found.uuid)
 
 

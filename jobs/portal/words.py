@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from accounts.ledger import InsufficientCredits
 from jobs.errors import JobError
 from jobs.models import Job, JobEvent, Track
 from jobs.wording import STATUS_WORDS
@@ -62,6 +63,10 @@ def advice(code: str) -> str:
 def refusal(error: JobError) -> str:
     """A request that was refused: what happened, what was not lost, what to do."""
     return f"{error.message} {KEPT[False]} {advice(error.code)}"
+
+
+def too_dear(short: InsufficientCredits) -> str:
+    return f"This costs {short.required:,} credits; you have {short.available:,}."
 
 
 def failure(job: Job) -> tuple[str, str, str]:

@@ -96,6 +96,12 @@ def test_the_recording_of_a_url_is_named_after_it(url, name):
     assert ingest.name_of(url) == name
 
 
+def test_what_is_no_url_has_no_name():
+    with pytest.raises(JobError) as refused:
+        ingest.name_of("http://[::1/talk.wav")
+    assert refused.value.code == "INVALID_URL"
+
+
 @pytest.mark.parametrize("content", [b"", b"hello\n" * 100, b"RIFF\x24\x00\x00\x00WAVEfmt ", b"\x7fELF" + bytes(1000)])
 def test_what_is_no_recording_is_refused(alice, tmp_path, content):
     file = tmp_path / "file"
