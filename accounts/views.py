@@ -13,12 +13,12 @@ from django.core.paginator import Paginator
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from . import asking, guessing, ledger
+from . import asking, guessing, ledger, shown_once
 from . import first_admin as first
 from .forms import (
     ACCOUNT_EXISTS,
@@ -127,15 +127,14 @@ def profile(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 def keys(request: HttpRequest) -> HttpResponse:
-    """The keys of an account; a new one's secret is in the answer to its making and nowhere else."""
+    """The keys of an account, and once the secret of a new one."""
     form = KeyForm(request.POST or None)
-    secret = ""
     if request.method == "POST" and form.is_valid():
         _, secret = APIKey.issue(_user(request), form.cleaned_data["name"])
-        form = KeyForm()
+        return shown_once.lead(request, secret, reverse("account-keys"))
     listed = _user(request).api_keys.order_by("revoked_at", "-created_at")
     rows = [(key, asking.revoking(key)) for key in listed]
-    return _form(request, "accounts/keys.html", form, keys=rows, secret=secret)
+    return shown_once.show(request, lambda secret: _form(request, "accounts/keys.html", form, keys=rows, secret=secret))
 
 
 @login_required

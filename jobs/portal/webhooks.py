@@ -14,12 +14,14 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.asking import ask
 from accounts.models import User
+from accounts.shown_once import lead, show
 from jobs import signatures, webhooks
 from jobs.dialling import check_address
 from jobs.errors import JobError
@@ -70,18 +72,16 @@ class EndpointForm(forms.Form):
 @login_required
 @never_cache
 def endpoints(request: HttpRequest) -> HttpResponse:
-    """All endpoints; a new one's secret is in the answer to its making and nowhere else."""
+    """All endpoints; a new one leads to its own page, which shows its secret once."""
     form = EndpointForm(request.POST or None, initial={"events": [event for event, _ in EVENT_CHOICES]})
-    context: dict[str, Any] = {}
     if request.method == "POST" and form.is_valid():
         try:
             made = webhooks.create(_user(request), **form.cleaned_data)
         except JobError as error:
             form.add_error(None, error.message)
         else:
-            context = {"made": made, "secret": signatures.secrets(made)[0]}
-            form = EndpointForm(initial=form.initial)
-    context |= {"form": form, "endpoints": _user(request).webhook_endpoints.all()}
+            return _show_secret(request, signatures.secrets(made)[0], made)
+    context = {"form": form, "endpoints": _user(request).webhook_endpoints.all()}
     return render(request, "portal/webhooks.html", context, status=422 if form.errors else 200)
 
 
@@ -95,7 +95,7 @@ def endpoint(request: HttpRequest, endpoint: UUID) -> HttpResponse:
         webhooks.change(found, **form.cleaned_data)
         messages.success(request, "The endpoint is saved.")
         return redirect("webhook", found.uuid)
-    return _page(request, found, form)
+    return show(request, lambda secret: _page(request, found, form, secret))
 
 
 @login_required
@@ -103,7 +103,7 @@ def endpoint(request: HttpRequest, endpoint: UUID) -> HttpResponse:
 @never_cache
 def of_jobs(request: HttpRequest) -> HttpResponse:
     """What single jobs sent to addresses of their own."""
-    return _job_page(request)
+    return show(request, lambda secret: _job_page(request, secret))
 
 
 # --- what can be done there
@@ -135,8 +135,7 @@ def secret(request: HttpRequest, endpoint: UUID) -> HttpResponse:
     found = _own(request, endpoint)
     if request.method != "POST":
         return ask(request, questions.new_secret(found))
-    columns = {"url": found.url, "description": found.description, "events": found.events}
-    return _page(request, found, EndpointForm(initial=columns), secret=webhooks.change_secret(found))
+    return _show_secret(request, webhooks.change_secret(found), found)
 
 
 @login_required
@@ -145,7 +144,7 @@ def secret(request: HttpRequest, endpoint: UUID) -> HttpResponse:
 def job_secret(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return ask(request, questions.new_job_secret())
-    return _job_page(request, secret=webhooks.change_secret(webhooks.job_secret(_user(request))))
+    return lead(request, webhooks.change_secret(webhooks.job_secret(_user(request))), reverse("job-webhooks"))
 
 
 @login_required
@@ -186,26 +185,30 @@ def _job_deliveries(request: HttpRequest) -> QuerySet[WebhookDelivery]:
     return _user(request).webhook_deliveries.filter(endpoint=None)
 
 
-def _page(request: HttpRequest, endpoint: WebhookEndpoint, form: EndpointForm, *, secret: str = "") -> HttpResponse:
+def _show_secret(request: HttpRequest, secret: str, endpoint: WebhookEndpoint) -> HttpResponse:
+    return lead(request, secret, reverse("webhook", args=[endpoint.uuid]))
+
+
+def _page(request: HttpRequest, endpoint: WebhookEndpoint, form: EndpointForm, secret: str) -> HttpResponse:
     asked = {"new_secret": questions.new_secret(endpoint), "deleting": questions.deleting_endpoint(endpoint)}
-    context = {"endpoint": endpoint, "form": form, "secret": secret, **asked}
-    context |= _log(request, endpoint.deliveries.all())
+    context = {"endpoint": endpoint, "form": form, **asked} | _log(request, endpoint.deliveries.all(), secret)
     return render(request, "portal/webhook.html", context, status=422 if form.errors else 200)
 
 
-def _job_page(request: HttpRequest, *, secret: str = "") -> HttpResponse:
-    context = {"secret": secret, "new_secret": questions.new_job_secret()} | _log(request, _job_deliveries(request))
+def _job_page(request: HttpRequest, secret: str) -> HttpResponse:
+    context = {"new_secret": questions.new_job_secret()} | _log(request, _job_deliveries(request), secret)
     return render(request, "portal/job_webhooks.html", context)
 
 
-def _log(request: HttpRequest, deliveries: QuerySet[WebhookDelivery]) -> dict[str, Any]:
-    """A page of the log; `lively` where it will look different in a moment."""
+def _log(request: HttpRequest, deliveries: QuerySet[WebhookDelivery], secret: str) -> dict[str, Any]:
+    """A page of the log, below a secret where there is one; `lively` where it will look different in a moment, and
+    nothing on it would go by looking again.
+    """
     page = Paginator(deliveries.select_related("job"), DELIVERIES_A_PAGE).get_page(request.GET.get("page"))
     soon = timezone.now() + SOON
-    lively = request.method == "GET" and any(
-        row.state == State.SENDING or (row.state == State.WAITING and row.due_at < soon) for row in page
-    )
-    return {"page": page, "rows": [(row, outcome(row)) for row in page], "lively": lively}
+    moving = any(row.state == State.SENDING or (row.state == State.WAITING and row.due_at < soon) for row in page)
+    lively = moving and request.method == "GET" and not secret
+    return {"page": page, "rows": [(row, outcome(row)) for row in page], "lively": lively, "secret": secret}
 
 
 def outcome(delivery: WebhookDelivery) -> str:

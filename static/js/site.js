@@ -83,6 +83,4 @@ if (document.querySelector("[data-lively]")) {
   setInterval(() => touched || document.querySelector("main details[open], dialog[open]") || location.reload(), LIVELY);
 }
 
-// A page that answers a form would send it again when it is reloaded, and make a second key.
-history.replaceState(history.state, "", location.href);
 fillMeters();

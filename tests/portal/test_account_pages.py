@@ -44,12 +44,25 @@ def test_pages_of_an_account_carry_a_policy_without_inline_scripts_and_styles(al
 
 
 def test_a_new_key_is_shown_once_and_works(alices: Client, alice: User) -> None:
-    answer = alices.post("/account/keys", {"name": "laptop"})
+    answer = alices.post("/account/keys", {"name": "laptop"}, follow=True)
+    assert answer.redirect_chain == [("/account/keys", 302)]  # so that a reload makes no second one
     secret = re.search(r"ap_[\w-]{20,}", answer.content.decode())
     assert secret
     assert APIKey.objects.get(user=alice).digest == APIKey.digest_of(secret[0])
     assert secret[0] not in alices.get("/account/keys").content.decode()
     assert "no-store" in answer["Cache-Control"]
+
+
+def test_a_new_key_is_shown_to_nobody_else_and_on_no_other_page(alices: Client, bobs: Client) -> None:
+    made = alices.post("/account/keys", {"name": "laptop"})
+    assert made.content == b""
+    cookie = made.cookies["shown-once"]
+    assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == ("/account/keys", True, "Strict")
+    key = cookie.value.partition(":")[0]
+    bobs.cookies["shown-once"] = cookie.value
+    assert key not in bobs.get("/account/keys").content.decode()
+    assert key not in alices.get("/account/webhooks/jobs").content.decode()
+    assert key in alices.get("/account/keys").content.decode()
 
 
 def test_a_key_is_revoked_by_its_owner_only(alices: Client, bobs: Client, alice: User) -> None:

@@ -47,8 +47,10 @@ def text(browser: Client, page: str) -> str:
 
 
 def test_an_endpoint_is_made_and_its_secret_shown_once(alices, alice, receiver):
-    secret = secret_in(alices.post(PAGE, FORM | {"url": receiver.url}))
+    made = alices.post(PAGE, FORM | {"url": receiver.url}, follow=True)
     endpoint = alice.webhook_endpoints.get()
+    assert made.redirect_chain == [(f"{PAGE}/{endpoint.uuid}", 302)]
+    secret = secret_in(made)
     assert (endpoint.url, endpoint.description, endpoint.events) == (receiver.url, "Production", FORM["events"])
     for page in (PAGE, f"{PAGE}/{endpoint.uuid}"):
         assert "whsec_" not in text(alices, page)
@@ -133,17 +135,25 @@ def test_an_endpoint_is_changed_switched_off_and_on_and_deleted(alices, endpoint
 
 
 def test_a_new_secret_is_shown_once(alices, endpoint):
-    secret = secret_in(alices.post(f"{PAGE}/{endpoint.uuid}/secret"))
+    secret = secret_in(alices.post(f"{PAGE}/{endpoint.uuid}/secret", follow=True))
     endpoint.refresh_from_db()
     assert endpoint.secret_version == 2
     assert secret not in text(alices, f"{PAGE}/{endpoint.uuid}")
+
+
+def test_a_page_that_shows_a_secret_does_not_look_again(alices, endpoint):
+    alices.post(f"{PAGE}/{endpoint.uuid}/test")
+    answer = alices.post(f"{PAGE}/{endpoint.uuid}/secret", follow=True)
+    assert secret_in(answer)
+    assert 'http-equiv="refresh"' not in answer.content.decode()
+    assert 'http-equiv="refresh"' in text(alices, f"{PAGE}/{endpoint.uuid}")
 
 
 def test_single_jobs_have_a_secret_and_a_log(alices, receiver, media):
     from jobs import lifecycle, webhooks
     from jobs.options import SpeakerOptions
 
-    secret = secret_in(alices.post(f"{PAGE}/jobs/secret"))
+    secret = secret_in(alices.post(f"{PAGE}/jobs/secret", follow=True))
     job = lifecycle.submit(media, "extraction", SpeakerOptions(), webhook=webhooks.for_job(receiver.url))
     lifecycle.cancel(job)
     send_due()
