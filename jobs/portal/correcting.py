@@ -107,6 +107,9 @@ def _form(
         "page": page,
         "version": version,
         "error": error,
+        "notes": request.POST.get("notes", ""),
+        "all_of": request.POST.get("all-of", ""),
+        "are_of": request.POST.get("are-of", ""),
         "people": [(speaker, name_of(speaker)) for speaker in _speakers(job)] if name_of else [],
         "longest": LONGEST_TEXT,
     }

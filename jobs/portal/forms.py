@@ -21,6 +21,7 @@ from jobs.shared_options import MOST_SPEAKERS
 
 from .offers import MEANINGS, missing, offers, runnable
 
+FIRST = "extraction"  # the task that is chosen at first
 OVERLAP_CHOICES = [
     ("separate", "Split between the tracks"),
     ("keep", "All heard in each one’s track"),
@@ -52,6 +53,7 @@ LANGUAGE_CHOICES = sorted(
 STATE_CHOICES = [("", "All"), ("active", "Under way"), ("succeeded", "Done"), ("failed", "Failed or canceled")]
 CALLED = {"turns": "The turns"}  # in the middle of other words than its label is
 FIELDS = {"diarizer": "engine", "input_srt": "subtitles"}  # of the options that have another name here
+OF_THE_RECORDING = (400, 413)  # statuses of errors that tell of the recording itself
 # By the field that names it: the task of the engines to choose from. The first are those that tell speakers.
 ENGINE_FIELDS: dict[str, Task] = {"engine": "extraction", "recogniser": "transcription", "splitter": "stems"}
 
@@ -94,10 +96,10 @@ class SubmitForm(forms.Form):
     """A recording, as a file or a link, and what is wanted of it."""
 
     token = forms.UUIDField(required=False, initial=uuid4, widget=forms.HiddenInput)
-    file = forms.FileField(required=False, allow_empty_file=True, max_length=1000)
+    file = forms.FileField(required=False, allow_empty_file=True, max_length=1000, widget=forms.FileInput)
     url = forms.CharField(label="Link", required=False, max_length=2000)
     media = forms.UUIDField(required=False)  # of a recording that came in by parts
-    task = _choice("What to make", [(task, name) for task, (name, _) in MEANINGS.items()], "extraction")
+    task = _choice("What to make", [(task, name) for task, (name, _) in MEANINGS.items()], FIRST)
     engine = _engine("Engine")
     turns = TurnsField(label="I already know who speaks when", required=False)
     voice_attributes = forms.BooleanField(label="Tell pitch, and guess gender by it", required=False)
@@ -164,6 +166,14 @@ class SubmitForm(forms.Form):
                 self.add_error(field, self.in_labels(f"{field} {rule}.") if rule and field else error.message)
         return cleaned
 
+    def refuse(self, error: JobError) -> None:
+        """Say at its field what only showed when the job was to be made."""
+        field = error.details.get("field")
+        if field not in self.fields and error.status in OF_THE_RECORDING:
+            field = "url" if self.cleaned_data.get("url") and not self.cleaned_data.get("file") else "file"
+        if field in self.fields and not self.errors:
+            self.add_error(field, error.message)
+
     def in_labels(self, words: str) -> str:
         """With what people see in place of the names of fields."""
         return re.sub(r"\b[a-z]+_[a-z_]+\b|^\w+", lambda name: self._label(name[0]), words)
@@ -204,7 +214,12 @@ class SubmitForm(forms.Form):
 
     @property
     def task_name(self) -> str:
-        return self.cleaned_data["task"] or "extraction"
+        return self.cleaned_data["task"] or FIRST
+
+    @property
+    def wanted(self) -> str:
+        """The task that the page has chosen."""
+        return str(self["task"].value() or FIRST)
 
 
 class FilterForm(forms.Form):

@@ -12,7 +12,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import idempotency, ledger
 from accounts.models import User
@@ -22,12 +23,16 @@ from jobs.errors import JobError
 from jobs.models import Job, Media
 
 from .forms import SubmitForm, TurnsForm
+from .views import jobs_page
 from .words import refusal, too_dear
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def submit(request: HttpRequest) -> HttpResponse:
+    """To the new job, or the form again with all but its files, since no page can fill those in."""
+    if request.method != "POST":  # as by a link of the refused form's page, or from signing in
+        return redirect(f"{reverse('jobs')}?{request.GET.urlencode()}")
     wants_json = request.headers.get("Accept", "").startswith("application/json")
     form = SubmitForm(request.POST, request.FILES)
     try:
@@ -36,7 +41,8 @@ def submit(request: HttpRequest) -> HttpResponse:
         if wants_json:
             return JsonResponse({"code": error.code, "message": refusal(error)}, status=error.status)
         messages.error(request, refusal(error))
-        return redirect("jobs")
+        form.refuse(error)
+        return jobs_page(request, form, error.status)
     if wants_json:
         return render(request, "portal/job_row.html", {"job": job}, status=201)
     return redirect("job", job.uuid)

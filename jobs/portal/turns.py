@@ -52,7 +52,10 @@ def _corrected(
         version = work(found, request.POST)
         messages.success(request, _said(found, version) if version != before else "Nothing changed.")
     except JobError as error:
-        messages.error(request, STALE if error.code == "JOB_CHANGED" else error.message)
+        if error.code != "JOB_CHANGED":
+            messages.error(request, error.message)
+            return views.job_page(request, found, error.status, chosen=_chosen(request.POST), sent=request.POST)
+        messages.error(request, STALE)
     return redirect(f"{reverse('job', args=[found.uuid])}#{panel}")
 
 
@@ -107,9 +110,13 @@ def _version(given: QueryDict) -> int:
     return _number(given, "version")
 
 
+def _chosen(given: QueryDict) -> list[str]:
+    """The turns: each in a field of its own, as boxes are sent, or all in one with commas in between."""
+    return [part for sent in given.getlist("turn") for part in sent.split(",") if part]
+
+
 def _places(given: QueryDict) -> set[int]:
-    """Of the turns: each in a field of its own, as boxes are sent, or all in one with commas in between."""
-    chosen = [part for sent in given.getlist("turn") for part in sent.split(",") if part]
+    chosen = _chosen(given)
     if not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in chosen):
         raise _wrong("turns", "There is no such turn.")
     return {int(part) for part in chosen}

@@ -77,6 +77,11 @@ def demonstration_recording(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def jobs(request: HttpRequest) -> HttpResponse:
+    return jobs_page(request, SubmitForm(initial={"media": request.GET.get("again")}))
+
+
+def jobs_page(request: HttpRequest, form: SubmitForm, status: int = 200) -> HttpResponse:
+    """The form and below it the list."""
     filters = FilterForm(request.GET)
     filters.is_valid()
     found = _listed(request)
@@ -84,7 +89,6 @@ def jobs(request: HttpRequest) -> HttpResponse:
         found = found.filter(Q(name__icontains=name) | Q(source_url__icontains=name))
     if state := STATES.get(filters.cleaned_data.get("state", "")):
         found = found.filter(state)
-    form = SubmitForm()
     context = {
         "form": form,
         "filters": filters,
@@ -93,9 +97,9 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "rates": [(offer.name, settings.CREDITS_PER_SECOND[offer.task]) for offer in form.offers],
         "most_bytes": max(settings.MAX_UPLOAD_BYTES, settings.MAX_RESUMABLE_BYTES),
         "part_bytes": MOST_PART_BYTES,
-        "again": _again(request),
+        "again": _again(request, form["media"].value()),
     }
-    return render(request, "portal/jobs.html", context)
+    return render(request, "portal/jobs.html", context, status=status)
 
 
 @login_required
@@ -108,7 +112,11 @@ def row(request: HttpRequest, job: UUID) -> HttpResponse:
 @login_required
 @require_safe
 def job(request: HttpRequest, job: UUID) -> HttpResponse:
-    found = own(request, job)
+    return job_page(request, own(request, job))
+
+
+def job_page(request: HttpRequest, found: Job, status: int = 200, **sent: Any) -> HttpResponse:
+    """`sent` is what a form of it was refused with, to be shown there again."""
     newest = found.events.filter(kind=JobEvent.Kind.PROGRESS).last()
     context: dict[str, Any] = {
         "job": found,
@@ -121,6 +129,7 @@ def job(request: HttpRequest, job: UUID) -> HttpResponse:
         "made_from": found.made_from.select_related("job").first(),
         "canceling": questions.canceling(found),
         "deleting": questions.deleting(found),
+        **sent,
     }
     if found.result is not None:
         try:
@@ -129,7 +138,7 @@ def job(request: HttpRequest, job: UUID) -> HttpResponse:
             raise Http404 from error
     if found.status == Status.FAILED:
         context["failure"] = failure(found)
-    return render(request, "portal/job.html", context)
+    return render(request, "portal/job.html", context, status=status)
 
 
 @login_required
@@ -224,6 +233,7 @@ def name_speaker(request: HttpRequest, job: UUID, speaker: int) -> HttpResponse:
         naming.call(found, speaker, request.POST.get("name", ""))
     except JobError as error:
         messages.error(request, error.message)
+        return job_page(request, found, error.status, renamed=speaker, typed=request.POST.get("name", ""))
     return redirect(f"{reverse('job', args=[found.uuid])}#panel-speakers")
 
 
@@ -270,10 +280,10 @@ def _listed(request: HttpRequest) -> QuerySet[Job]:
     return owned_by(request.user).select_related("media").defer("result").annotate(speakers=speakers)
 
 
-def _again(request: HttpRequest) -> Media | None:
+def _again(request: HttpRequest, media: str | None) -> Media | None:
     """The stored recording of which something else is to be made."""
     try:
-        wanted = UUID(request.GET.get("again", ""))
+        wanted = UUID(media or "")
     except ValueError:
         return None
     return Media.objects.filter(owner=request.user, uuid=wanted).first()

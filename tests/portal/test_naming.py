@@ -24,8 +24,9 @@ pytestmark = pytest.mark.django_db
 
 def call(client: Client, job: Job, speaker: int, name: str) -> str:
     answer = client.post(f"/jobs/{job.uuid}/speakers/{speaker}/name", {"name": name}, follow=True)
-    assert answer.status_code == 200
-    return answer.content.decode()
+    page = answer.content.decode()
+    assert answer.status_code == 200 or "message error" in page
+    return page
 
 
 def test_a_name_is_told_by_the_page_and_by_every_export(alices: Client, finished: Job) -> None:
