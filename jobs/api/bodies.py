@@ -293,25 +293,6 @@ class JobBody(JobItemBody):
     result = ResultBody(allow_null=True, help_text="Of a completed job.")
 
 
-class UploadBody(MediaBody):
-    name = _text()
-    expires_at = s.DateTimeField(help_text="When it is removed, unless a job uses it.")
-
-
-class AddressBody(Body):
-    id = s.UUIDField(help_text="Of the recording when it is here.")
-    url = _text("Where to PUT the file, with no key and no form.")
-    expires_at = s.DateTimeField(help_text="When the address does.")
-
-
-class StartedUploadBody(Body):
-    id = s.UUIDField(help_text="Of the upload, and of the recording when all of it is here.")
-    name = _text()
-    length = _whole("Bytes.")
-    offset = _whole("Bytes that are here.")
-    expires_at = s.DateTimeField(help_text="When it is removed, unless a job uses it.")
-
-
 class StreamedEventBody(Body):
     """One of the stream's events, by the fields of Server-Sent Events."""
 

@@ -12,7 +12,6 @@ from jobs.errors import ERRORS
 
 from . import schema
 from .bodies import (
-    AddressBody,
     BatchBody,
     EstimateBody,
     ExportedBody,
@@ -20,9 +19,7 @@ from .bodies import (
     ListBody,
     ProblemBody,
     ProblemTypeBody,
-    StartedUploadBody,
     StreamedEventBody,
-    UploadBody,
 )
 from .schema import FORMS, KEY
 from .serializers import (
@@ -35,6 +32,7 @@ from .serializers import (
     ListQuery,
     UploadRequest,
 )
+from .upload_bodies import AddressBody, StartedUploadBody, UploadBody
 
 PROBLEM_TYPE = "application/problem+json"
 EXAMPLES = {
