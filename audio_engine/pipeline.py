@@ -40,6 +40,7 @@ def run(request: Request, progress: Progress = ignore_progress) -> Result:
     DISK_FULL, and what a backend raises. The output folder never holds an unfinished file.
     """
     check_request(request)
+    registry.begin_request()
     for engine, task in request.engines():
         registry.resolve(engine, task)
     with _resource_errors(), _scratch_folder(request.output) as scratch:

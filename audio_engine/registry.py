@@ -6,8 +6,9 @@ import ctypes
 import gc
 import logging
 import sys
-from functools import cache
+from collections.abc import Callable
 from importlib import import_module
+from typing import TypeVar
 
 from .backends.base import Backend
 from .errors import EngineError
@@ -15,6 +16,7 @@ from .nvidia import number_gpus_by_bus
 from .types import Work
 
 log = logging.getLogger(__name__)
+Placed = TypeVar("Placed")
 
 AUTO = "auto"
 
@@ -41,7 +43,9 @@ ENGINES: dict[str, str] = {
     "basic": "audio_engine.backends.basic:BasicSplitter",
 }
 
+_instances: dict[str, Backend] = {}  # by path
 _loaded: list[Backend] = []
+_wanted: list[Backend] = []  # those loaded ones that the request at hand has asked for
 _prepared: set[tuple[str, Work | None]] = set()
 
 
@@ -81,7 +85,13 @@ def prepare(name: str = AUTO, task: Work | None = None) -> None:
         return
     _prepared.add((name, task))
     try:
-        resolve(name, task).prepare()
+        backend = resolve(name, task)
+    except EngineError:
+        if name != AUTO:
+            raise
+        return  # which is told where it is loaded
+    try:
+        backend.prepare()
     except EngineError as error:
         if name != AUTO:
             raise
@@ -91,6 +101,8 @@ def prepare(name: str = AUTO, task: Work | None = None) -> None:
 def load(name: str = AUTO, task: Work | None = None) -> Backend:
     """The backend `name` for a task, loaded once for each process. Raises what `resolve` and `Backend.load` raise."""
     backend = resolve(name, task)
+    if backend not in _wanted:
+        _wanted.append(backend)
     if backend not in _loaded:
         number_gpus_by_bus()  # before what it loads starts CUDA
         backend.load()
@@ -98,10 +110,39 @@ def load(name: str = AUTO, task: Work | None = None) -> Backend:
     return backend
 
 
+def begin_request() -> None:
+    """From now on, what was loaded for the requests before may go where memory is short."""
+    _wanted.clear()
+
+
+def with_room(place: Callable[[], Placed], short: Callable[[Exception], bool]) -> Placed:
+    """What `place` gives, which puts networks on a GPU. Where it raises what tells that memory is `short`, it is tried
+    once more without the networks that are only kept for later requests.
+    """
+    try:
+        return place()
+    except Exception as error:
+        idle = [backend for backend in _loaded if backend not in _wanted]
+        if not idle or not short(error):
+            raise
+        log.info("Unloading %s, which leaves no room on the GPU.", ", ".join(backend.name for backend in idle))
+    _loaded[:] = [backend for backend in _loaded if backend in _wanted]
+    for path in [path for path, backend in _instances.items() if backend in idle]:
+        del _instances[path]
+    idle.clear()
+    _give_back_memory()
+    return place()
+
+
 def unload() -> None:
     """Forget all loaded backends and give their memory back, as far as Python, PyTorch and the C library can."""
     _loaded.clear()
-    _instance.cache_clear()
+    _wanted.clear()
+    _instances.clear()
+    _give_back_memory()
+
+
+def _give_back_memory() -> None:
     gc.collect()
     if (torch := sys.modules.get("torch")) and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
@@ -140,8 +181,8 @@ def _first_available(names: list[str], task: Work | None) -> Backend:
     )
 
 
-@cache
 def _instance(path: str) -> Backend:
-    module, _, name = path.partition(":")
-    backend: Backend = getattr(import_module(module), name)()
-    return backend
+    if path not in _instances:
+        module, _, name = path.partition(":")
+        _instances[path] = getattr(import_module(module), name)()
+    return _instances[path]

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from .. import registry
 from ..errors import EngineError
 from ..hardware import gpu_allowed, gpu_demanded
 from ..memory import short_of_memory
@@ -41,7 +42,7 @@ def place_best(place: Callable[[torch.device], object]) -> None:
     if device.type == "cpu" and gpu_demanded():
         raise unusable_gpu("PyTorch finds none")
     try:
-        place(device)
+        registry.with_room(lambda: place(device), out_of_memory)
     except Exception as error:  # a driver that is too old, a GPU without kernels, an operation that MPS lacks
         if device.type == "cpu":
             raise
@@ -100,7 +101,8 @@ class Sliceable(Protocol):
 
 
 class WithinMemory:
-    """Applies a network to a batch; in parts of half the size each time that memory runs out, down to one window.
+    """Applies a network to a batch; in parts of half the size each time that memory runs out, down to one window, for
+    which networks that are only kept for later requests make room.
 
     What fitted is remembered, so that memory runs out once and not with each batch.
     """
@@ -117,7 +119,7 @@ class WithinMemory:
         while done < size:
             most = min(self._most or size, size)
             try:
-                outputs.append(self._forward(*(part[done : done + most] for part in batch)))
+                outputs.append(self._computed(*(part[done : done + most] for part in batch)))
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
@@ -127,6 +129,11 @@ class WithinMemory:
                 continue
             _free_memory()  # out of the handler, whose traceback holds what the network had
         return np.concatenate(outputs)
+
+    def _computed(self, *parts: Sliceable) -> Outputs:
+        if len(parts[0]) > 1:
+            return self._forward(*parts)
+        return registry.with_room(lambda: self._forward(*parts), out_of_memory)
 
 
 def out_of_memory(error: Exception) -> bool:

@@ -17,6 +17,8 @@ from audio_engine.backends.base import Backend
 from audio_engine.errors import EngineError
 from audio_engine.models import MODELS, locate
 from audio_engine.models.needs import GPU_MEGABYTES, OF_CUDA
+from audio_engine.pipeline import run
+from audio_engine.types import SpeakerRequest
 from jobs.errors import JobError
 from jobs.options import asked_for
 
@@ -252,6 +254,24 @@ def test_models_stay_loaded_until_nobody_needs_them_for_a_while(scripted: str):
     threading.Timer(0.6, requests.put, [{"id": 2}]).start()
     assert server.next_request(requests, 0.2) == {"id": 2}
     assert registry.load(scripted) is not first
+
+
+def test_a_request_claims_only_what_it_asks_for_itself(scripted: str, sample: Path, tmp_path: Path):
+    earlier = registry.load("exemplars")
+    request = SpeakerRequest(sample, tmp_path, task="diarization", engine=scripted)
+    run(request)
+    asked_for_by_it = registry.backend(scripted)
+    tried: list[str] = []
+
+    def place() -> None:
+        tried.append("")
+        if len(tried) == 1:
+            raise MemoryError
+
+    registry.with_room(place, lambda _: True)
+    assert len(tried) == 2
+    assert registry.backend("exemplars") is not earlier
+    assert registry.backend(scripted) is asked_for_by_it
 
 
 def test_models_stay_loaded_where_no_idle_time_is_set(scripted: str):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from weakref import WeakSet
+
+import numpy as np
 import pytest
 import torch
 
-from audio_engine.backends.devices import out_of_memory, place_best
+from audio_engine import registry
+from audio_engine.backends.base import Backend
+from audio_engine.backends.devices import WithinMemory, out_of_memory, place_best
 from audio_engine.backends.precision import convolutions_in_tf32
 from audio_engine.errors import EngineError
 
@@ -111,3 +117,82 @@ def test_with_nothing_but_a_gpu_allowed_and_none_there_nothing_is_placed(monkeyp
     with pytest.raises(EngineError, match="PyTorch finds none") as refused:
         place_best(networks)
     assert (networks.tried, refused.value.code) == ([], "ENGINE_UNAVAILABLE")
+
+
+# --- a GPU with room for one engine
+
+
+class Large(Backend):
+    """Takes all of a GPU's memory. It is there as long as the object is."""
+
+    tasks = ("stems",)
+    there: WeakSet[Large] = WeakSet()
+    tried: list[str]
+
+    def missing(self) -> str | None:
+        return None
+
+    def load(self) -> None:
+        self.tried = []
+        place_best(self.place)
+
+    def place(self, device: torch.device) -> None:
+        self.tried.append(device.type)
+        if device.type != "cpu":
+            self.take()
+
+    def take(self) -> None:
+        if [other for other in Large.there if other is not self]:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        Large.there.add(self)
+
+
+class First(Large):
+    name = "first"
+
+
+class Second(Large):
+    name = "second"
+
+
+@pytest.fixture
+def crowded(a_gpu, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    registry.unload()
+    monkeypatch.setattr(registry, "ENGINES", {kind.name: f"{__name__}:{kind.__name__}" for kind in (First, Second)})
+    registry.begin_request()
+    yield
+    registry.unload()
+
+
+def loaded(name: str) -> Large:
+    backend = registry.load(name)
+    assert isinstance(backend, Large)
+    return backend
+
+
+def test_what_earlier_requests_needed_makes_room_on_a_gpu(crowded, caplog: pytest.LogCaptureFixture):
+    caplog.set_level("INFO")
+    assert loaded("first").tried == ["cuda"]
+    registry.begin_request()
+    assert loaded("second").tried == ["cuda", "cuda"]
+    assert "Unloading first, which leaves no room on the GPU." in caplog.text
+    assert loaded("first").tried == ["cuda", "cpu"]  # anew, while this request needs the second
+
+
+def test_what_a_request_needs_itself_stays_where_it_is(crowded):
+    first = loaded("first")
+    assert loaded("second").tried == ["cuda", "cpu"]
+    assert loaded("first") is first
+
+
+def test_a_window_that_finds_no_room_gets_that_of_earlier_requests(crowded):
+    loaded("first")
+    registry.begin_request()
+    second = Second()
+
+    def forward(rows: np.ndarray) -> np.ndarray:
+        second.take()
+        return rows
+
+    assert WithinMemory(forward)(np.arange(5)).tolist() == [0, 1, 2, 3, 4]
+    assert [each.name for each in Large.there] == ["second"]

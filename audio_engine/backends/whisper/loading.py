@@ -11,6 +11,7 @@ import ctranslate2
 import numpy as np
 from faster_whisper import BatchedInferencePipeline, WhisperModel
 
+from ... import registry
 from ...hardware import gpu_allowed, gpu_demanded
 from ...memory import short_of_memory
 from ...models import Model, locate
@@ -40,7 +41,7 @@ def load_pipeline(model: Model) -> tuple[BatchedInferencePipeline, int]:
     assert stored is not None
     try:
         if gpu_allowed() and ctranslate2.get_cuda_device_count():
-            return _on_gpu(stored.folder)
+            return registry.with_room(lambda: _on_gpu(stored.folder), short_of_memory)
         if gpu_demanded():
             raise RuntimeError("CTranslate2 finds none")
     except Exception as error:  # a driver that is too old, CUDA 12's libraries not there
