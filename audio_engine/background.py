@@ -117,6 +117,8 @@ def noisiness(speech: Matrix, background: Matrix) -> float:
     """How much there is to clean, 0 to 1, by the magnitudes (bins, frames) of what is spoken and of the pauses."""
     spoken = float(np.mean(np.sum(np.square(speech), axis=0)))
     between = float(np.median(np.sum(np.square(background), axis=0)))  # pauses may hold a word that nobody noticed
+    if not between:  # digital silence: there is none
+        return 0.0
     ratio = 10 * np.log10((spoken + 1e-20) / (between + 1e-20))
     return float(np.clip((CLEAN_DB - ratio) / (CLEAN_DB - NOISY_DB), 0, 1))
 

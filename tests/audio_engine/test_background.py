@@ -78,6 +78,13 @@ def test_a_clean_recording_stays_as_it_is() -> None:
     assert np.abs(cleaned - speech).max() < 1e-5
 
 
+@pytest.mark.parametrize("turns", [(), TURNS], ids=["silence", "turns over silence"])
+def test_nothing_is_lowered_against_pauses_of_digital_silence(turns: tuple[Turn, ...]) -> None:
+    background = BackgroundMask(np.zeros(17 * RATE, np.float32), turns)
+    assert background.knows_background
+    assert (background.mask(0, 17 * RATE // GRID.hop) == 1).all()
+
+
 def test_masks_are_the_same_however_they_are_asked_for() -> None:
     speech = np.tile(conversation(), 2)
     turns = (*TURNS, *(Turn(turn.start + 17, turn.end + 17, turn.speaker) for turn in TURNS))
