@@ -10,10 +10,12 @@ import { startTurns } from "./turns.js";
 
 const PAUSE = 2000; // ms
 const PATIENCE = 30_000; // ms
+const OF_STATES = [".facts", ".history"]; // parts of the page that change with the job's state, not with its progress
 const nonce = document.querySelector("script[nonce]").nonce;
 
 function follow(job) {
   let shown = 0;
+  let states = 0;
   const name = document.title.split(" · ").slice(-2).join(" · ");
   const stop = listen(`/ws/jobs/${job.dataset.job}/`, {
     after: Number(job.dataset.seq),
@@ -25,6 +27,8 @@ function follow(job) {
       } else if (message.kind === "state") {
         shown = 0;
         showProgress(job, { words: message.words, percent: 0, left: "" }, name);
+        const mine = ++states;
+        showState(job, () => mine === states);
       } else if (message.percent >= shown) {
         shown = message.percent;
         showProgress(job, message, name);
@@ -52,30 +56,44 @@ function showStep(job, stage) {
   });
 }
 
+/** What else a change of state changes; `newest` says whether no other has come meanwhile. */
+async function showState(job, newest) {
+  const { job: now } = await fetchAnew();
+  if (!newest() || "finished" in now.dataset) return; // there is news of it, or will be
+  for (const part of OF_STATES) job.querySelector(part).replaceWith(now.querySelector(part));
+  if (job.querySelector("[data-preview]") || !now.querySelector("[data-preview]")) return;
+  job.querySelector(".steps").before(now.querySelector("[data-preview]")); // the recording has just been fetched
+  preview(job);
+}
+
 async function showEnd(job) {
-  const page = await fetchAnew();
-  const ended = page.getElementById("job");
-  if (!ended) {
-    location.reload(); // signed out meanwhile, or deleted
-    return;
-  }
+  const { page, job: ended } = await fetchAnew();
   job.replaceWith(ended);
   document.title = page.title;
   document.querySelector(".balance").textContent = page.querySelector(".balance").textContent;
   bring(ended);
 }
 
-/** This page as it is now; while the server cannot give it, it is asked again. */
+/** This page and the job on it as they are now; while the server cannot give it, it is asked again. */
 async function fetchAnew() {
   for (;;) {
     try {
       const answer = await fetch(location.href, { signal: AbortSignal.timeout(PATIENCE) });
-      if (answer.status < 500) return new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (answer.status < 500) return withJob(await answer.text());
     } catch {
       // not reached, or no answer
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE));
   }
+}
+
+/** A page that is not of a job any more is loaded, for whoever looks at it: signed out meanwhile, or deleted. */
+function withJob(text) {
+  const page = new DOMParser().parseFromString(text, "text/html");
+  const job = page.getElementById("job");
+  if (job) return { page, job };
+  location.reload();
+  return new Promise(() => {}); // there is nothing left to do here
 }
 
 function bring(job, at = 0) {

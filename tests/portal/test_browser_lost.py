@@ -48,12 +48,14 @@ def test_a_page_outlives_the_web_server_and_hears_the_end(page: Page, idle: Solo
     follow(page, "#jobs .name >> text=sample.wav", A_JOB)
     wait_until(page, FOLLOWING)
     page.evaluate("window.neverReloaded = true")
-    page.route(page.url, lambda route: route.abort(), times=1)  # the server is lost in the very end, too
     assert idle.web
     idle.web.kill()
     idle.web.wait()
     idle.start_web()
+    assert page.locator(".history li").count() == 2
     idle.start_worker()
+    page.wait_for_selector("#job:not([data-finished]) .history >> text=Started", timeout=DONE_WITHIN)
+    page.route(page.url, lambda route: route.abort(), times=1)  # the server is lost in the very end, too
     page.wait_for_selector("#job[data-status=succeeded]", timeout=DONE_WITHIN)
     assert page.evaluate("window.neverReloaded")
 
