@@ -347,4 +347,9 @@ def test_everything_fits_a_phone_and_the_dark(browser: Browser, soloist: Soloist
         page.goto(f"{soloist.url}{path}")
         assert fits(page), path
         page.screenshot(path=tmp_path / f"{path.replace('/', '-')}.png", full_page=True)
+    page.goto(f"{soloist.url}/account/keys")
+    page.fill("#id_name", "A laptop with a long name")
+    page.click("text=Create key")
+    page.wait_for_selector("tbody >> text=Revoke")
+    assert fits(page), "a table"
     context.close()
