@@ -1,9 +1,9 @@
 """What goes to a GPU and comes back for an hour of audio, without one: `python -m benchmarks.gpu_traffic`.
 
-Counted on a GPU that is pretended (`tests/audio_engine/pretended_gpu.py`): bytes, and how often the CPU has to wait
-until the GPU is done with all that it was given. Networks of community-1's architecture, rates and windows, but small,
-which changes only what comes back of embeddings; somebody speaks in nearly all windows. What time it takes, and how
-much of that beside other work, this does not tell.
+Counted on a GPU that is pretended (`tests/audio_engine/pretended_gpu.py`): bytes, how often the CPU has to wait until
+the GPU is done with all that it was given, and how many operations it calls for there. Networks of community-1's
+architecture, depth, rates and windows, but thin, which changes only what comes back of embeddings; somebody speaks in
+nearly all windows. What time it takes, and how much of that beside other work, this does not tell.
 """
 
 from __future__ import annotations
@@ -11,7 +11,11 @@ from __future__ import annotations
 import argparse
 import warnings
 from dataclasses import replace
+from typing import Any
 from unittest import mock
+
+from pyannote.audio.models.embedding.wespeaker import BaseWeSpeakerResNet
+from pyannote.audio.models.embedding.wespeaker.resnet import BasicBlock, ResNet
 
 from audio_engine.backends.pyannote import pipelines
 from audio_engine.backends.pyannote.loading import PIPELINES
@@ -20,7 +24,16 @@ from tests.audio_engine.pyannote import random_models
 
 from . import community_1
 
-SMALL = replace(random_models.TINY, window_seconds=10.0)
+
+class Thin(BaseWeSpeakerResNet):
+    """As deep as the published one."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.resnet = ResNet(BasicBlock, [3, 4, 6, 3], 4, 80, 32, pooling_func="TSTP", two_emb_layer=False)
+
+
+SMALL = replace(random_models.TINY, window_seconds=10.0, embedding=Thin)
 MEGABYTE = 1e6
 
 
@@ -44,7 +57,8 @@ def main() -> None:
             gpu.reset()
             community_1.run(pipeline, pcm)
             up, down = (count / hours / MEGABYTE for count in (gpu.up, gpu.down))
-            print(f"{mode:8} {up:8.0f} MB there, {down:5.0f} MB back, waited for {gpu.waits / hours:6.0f} times")
+            waits, operations = gpu.waits / hours, gpu.operations / hours
+            print(f"{mode:8} {up:8.0f} MB there, {down:5.0f} MB back, {waits:6.0f} waits, {operations:7.0f} operations")
 
 
 if __name__ == "__main__":

@@ -52,14 +52,16 @@ class OnGpu(torch.Tensor):
 
 
 class PretendedGpu(TorchDispatchMode):
-    """Bytes that went there and came back, and how often the CPU waited for the GPU to finish."""
+    """Bytes that went there and came back, how often the CPU waited for the GPU to finish, and how many operations it
+    called for there, each of which is one kernel or some, but for those that only look at a tensor otherwise.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.up = self.down = self.waits = 0
+        self.reset()
 
     def reset(self) -> None:
-        self.up = self.down = self.waits = 0
+        self.up = self.down = self.waits = self.operations = 0
 
     def __torch_dispatch__(self, operation: Any, _: Any, given: Any = (), options: Any = None) -> Any:
         options = dict(options or {})
@@ -78,6 +80,7 @@ class PretendedGpu(TorchDispatchMode):
             options["device"] = torch.device("cpu")
         if there:
             self._check(operation, tensors)
+            self.operations += not _looks_only(operation)
         found = operation(*tree_map(_content, given), **tree_map(_content, options))
         if not there:
             return found
@@ -89,6 +92,7 @@ class PretendedGpu(TorchDispatchMode):
         here = isinstance(tensor, OnGpu)
         device = options.pop("device", None)
         there = here if device is None else device.type != "cpu"
+        self.operations += here or there
         if here != there:
             self._moved(tensor, up=there, waits=not options.get("non_blocking"))
         made = aten._to_copy.default(_content(tensor), **(options | {"non_blocking": False}))
@@ -115,6 +119,12 @@ class PretendedGpu(TorchDispatchMode):
 
 
 NOTHING_COUNTED = PretendedGpu()  # for what is done to such tensors while none is pretended
+
+
+def _looks_only(operation: Any) -> bool:
+    """Whether what it returns are the values that it was given, elsewhere in no memory."""
+    returned = [returned.alias_info for returned in operation._schema.returns]
+    return any(alias and not alias.is_write for alias in returned)
 
 
 def _content(each: Any) -> Any:

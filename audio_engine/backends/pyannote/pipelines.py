@@ -15,7 +15,7 @@ from pyannote.audio.models.embedding.wespeaker import BaseWeSpeakerResNet
 from pyannote.audio.pipelines import SpeakerDiarization
 from pyannote.audio.pipelines.speaker_diarization import DiarizeOutput
 from pyannote.audio.pipelines.speaker_verification import PyannoteAudioPretrainedSpeakerEmbedding
-from pyannote.core import SlidingWindow, SlidingWindowFeature
+from pyannote.core import Annotation, SlidingWindow, SlidingWindowFeature
 
 from ...memory import Samples, release_pages
 from ...types import SpeakerBounds
@@ -23,6 +23,7 @@ from ..devices import Appetite, Outputs, WithinMemory, release_cache, sent
 from ..precision import fast_bf16
 from .batching import Batch, Windows, batches
 from .clustering import MOST_EMBEDDINGS, RestrainedAgglomerative, RestrainedVBx
+from .reconstruction import Clusters, activations, annotation, most_active
 
 SEED = 0
 Hook = Callable[..., None] | None
@@ -123,8 +124,9 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
     def to(self, device: torch.device) -> FastSpeakerDiarization:
         super().to(device)
         self._of_segmentation = self._of_embedding = None  # another device's memory
-        if self._shares_frames:  # on a CPU, convolutions are fastest with the channels innermost
-            layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format
+        if self._shares_frames:  # CPUs and the units that multiply bfloat16 on GPUs want the channels innermost
+            innermost = device.type == "cpu" or fast_bf16(device.type)
+            layout = torch.channels_last if innermost else torch.contiguous_format
             self._embedding.model_.resnet.to(memory_format=layout)
         return self
 
@@ -169,23 +171,26 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
         """Rising numbers of windows and their embeddings, until those `heard` have had their turn."""
         size = within(self.embedding_batch_size, self._of_embedding)
         for numbers in batches(heard, size):
-            masks = np.zeros((size, *activity.shape[1:]))
+            masks = np.zeros((size, *activity.shape[1:]), dtype=np.float32)
             masks[: len(numbers)] = self._masks(activity[numbers], exclude_overlap)
             yield numbers, self._embed(windows.take(numbers, size), masks)[: len(numbers)]
 
     def reconstruct(
-        self, segmentations: SlidingWindowFeature, hard_clusters: npt.NDArray[np.int8], count: SlidingWindowFeature
+        self, segmentations: SlidingWindowFeature, hard_clusters: Clusters, count: SlidingWindowFeature
     ) -> SlidingWindowFeature:
         """The `count` most active speakers of each frame, where activity is the number of windows that hear one."""
-        activations = self._activations(segmentations, hard_clusters, count)
-        extent = activations.extent & count.extent
-        activations, count = activations.crop(extent, return_data=False), count.crop(extent, return_data=False)
-        ranked = np.argsort(-activations.data, axis=-1)
-        active = np.zeros_like(activations.data)
-        for rank in range(int(count.data.max(initial=0))):
-            rows = np.flatnonzero(count.data[: len(active), 0] > rank)
-            active[rows, ranked[rows, rank]] = 1.0
-        return SlidingWindowFeature(active, activations.sliding_window)
+        return most_active(activations(segmentations, hard_clusters, count), count)
+
+    @staticmethod
+    def to_annotation(
+        discrete_diarization: SlidingWindowFeature, min_duration_on: float = 0.0, min_duration_off: float = 0.0
+    ) -> Annotation:
+        if min_duration_on > 0:  # which no pipeline asks for
+            found: Annotation = SpeakerDiarization.to_annotation(
+                discrete_diarization, min_duration_on, min_duration_off
+            )
+            return found
+        return annotation(discrete_diarization, min_duration_off)
 
     def _windows(self, file: Any) -> Windows:
         inference = self._segmentation
@@ -197,7 +202,8 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
         masks = np.nan_to_num(activity, nan=0.0)
         if not exclude_overlap:
             return masks
-        alone = masks * (masks.sum(axis=2, keepdims=True) < 2)
+        together = masks @ np.ones(masks.shape[2], dtype=masks.dtype)  # sum() takes far longer along a short axis
+        alone = masks * (together < 2)[..., None]
         samples = self._segmentation.duration * self._embedding.sample_rate
         least = math.ceil(activity.shape[1] * self._embedding.min_num_samples / samples)
         return np.where(alone.sum(axis=1, keepdims=True) > least, alone, masks)
@@ -270,21 +276,6 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
         with torch.autocast(device, torch.bfloat16, enabled=fast_bf16(device)):
             frames: torch.Tensor = self._embedding.model_.resnet.forward_frames(features)
         return frames.float()
-
-    def _activations(
-        self, segmentations: SlidingWindowFeature, hard_clusters: npt.NDArray[np.int8], count: SlidingWindowFeature
-    ) -> SlidingWindowFeature:
-        """By how many windows each speaker is heard in each frame, shape (frames, speakers)."""
-        windows, frames = segmentations.sliding_window, count.sliding_window
-        length = segmentations.data.shape[1]
-        speakers = max(int(hard_clusters.max()) + 1, int(count.data.max(initial=0)))
-        heard = np.zeros((len(count.data), speakers), dtype=np.float32)
-        for number, (window, activity) in enumerate(zip(hard_clusters, segmentations.data, strict=True)):
-            first = frames.closest_frame(windows[number].start + 0.5 * frames.duration)
-            for speaker in np.unique(window[window >= 0]):
-                strongest = np.nan_to_num(activity[:, window == speaker].max(axis=1))
-                heard[first : first + length, speaker] += strongest
-        return SlidingWindowFeature(heard, frames)
 
 
 def within(size: int, appetite: Appetite | None) -> int:

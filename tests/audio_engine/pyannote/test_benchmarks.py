@@ -14,7 +14,7 @@ from pyannote.audio.models.embedding.wespeaker import WeSpeakerResNet34
 
 from audio_engine.backends.pyannote.loading import load_pipeline
 from audio_engine.memory import Samples
-from benchmarks import gpu, gpu_traffic, pyannote_gate, pyannote_modes, pyannote_pipeline, thin_wespeaker
+from benchmarks import gpu, gpu_traffic, host_side, pyannote_gate, pyannote_modes, pyannote_pipeline, thin_wespeaker
 from tests.audio_engine.pyannote import random_models
 
 
@@ -117,10 +117,23 @@ def test_what_goes_to_a_gpu_is_counted_without_one(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "argv", ["gpu_traffic", "--seconds", "3", "--only", "exact", "shared"])
     gpu_traffic.main()
     rows = re.findall(
-        r"^(\w+) +(\d+) MB there, +\d+ MB back, waited for +\d+ times$", capsys.readouterr().out, re.MULTILINE
+        r"^(\w+) +(\d+) MB there, +\d+ MB back, +\d+ waits, +\d+ operations$", capsys.readouterr().out, re.MULTILINE
     )
     there = {mode: int(megabytes) for mode, megabytes in rows}
     assert there["exact"] > 3 * there["shared"] > 3 * 2 * 230
+
+
+def test_what_the_cpu_does_beside_networks_is_timed_step_by_step(monkeypatch: pytest.MonkeyPatch, capsys):
+    monkeypatch.setenv("SOLOIST_MODELS_DIR", "")  # which it sets
+    monkeypatch.setattr(sys, "argv", ["host_side", "--seconds", "60", "--rounds", "1"])
+    host_side.main()
+    told = {mode: re.findall(r"(\w+) ([\d.]+)", steps) for mode, steps in rows_of(capsys.readouterr().out)}
+    assert set(told) == {"fast", "shared"}
+    assert all({step for step, _ in steps} == {*host_side.STEPS, "get_embeddings"} for steps in told.values())
+
+
+def rows_of(printed: str) -> list[tuple[str, str]]:
+    return re.findall(r"^(\w+) +[\d.]+ s: (.+)$", printed, re.MULTILINE)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

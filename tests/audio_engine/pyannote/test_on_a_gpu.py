@@ -87,6 +87,30 @@ def test_the_gpu_is_waited_for_no_more_often_for_more_speakers(on_gpu: tuple[Any
     assert waits[0] == waits[1]
 
 
+def test_a_gpu_is_told_to_do_no_more_for_more_windows(on_gpu: tuple[Any, PretendedGpu], heard: Samples):
+    pipeline, gpu = on_gpu
+    windows = Windows(torch.from_numpy(heard)[None], 16_000, 32_000, 0.2)
+    told = []
+    for count in (2, 8):
+        gpu.reset()
+        pipeline._embed(windows.take(np.arange(count), count), np.ones((count, 120, 3), dtype=np.float32))
+        told.append(gpu.operations)
+    assert told[0] == told[1] > 50
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_convolutions_have_the_channels_innermost_where_a_gpu_multiplies_half_the_bits(
+    models: Path, monkeypatch: pytest.MonkeyPatch, bf16: bool
+):
+    monkeypatch.setattr(pipelines, "fast_bf16", lambda _: bf16)
+    with warnings.catch_warnings(), pretended():
+        warnings.simplefilter("ignore")  # that there is no GPU
+        pipeline = load_pipeline(COMMUNITY, "fast")
+        weights = pipeline._embedding.model_.resnet.layer2[0].conv2.weight
+        assert weights.device == GPU
+        assert weights.content.is_contiguous(memory_format=torch.channels_last) is bf16
+
+
 # --- windows
 
 
