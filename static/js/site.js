@@ -84,3 +84,7 @@ if (document.querySelector("[data-lively]")) {
 }
 
 fillMeters();
+
+// Where the server went away while the page came, it says that parts of it are missing.
+const scripts = [...document.querySelectorAll("script[type=module]")].map(({ src }) => import(src));
+Promise.all(scripts).then(() => document.getElementById("late").remove(), () => {});

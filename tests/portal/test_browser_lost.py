@@ -60,6 +60,18 @@ def test_a_page_outlives_the_web_server_and_hears_the_end(page: Page, idle: Solo
     assert page.evaluate("window.neverReloaded")
 
 
+def test_a_page_without_its_scripts_says_so_and_is_loaded_again(page: Page, soloist: Soloist) -> None:
+    sign_up(page, soloist, "nina@example.org")
+    page.wait_for_selector("#late", state="detached")
+    page.route("**/js/drop.js", lambda route: route.abort())
+    page.reload()
+    page.wait_for_selector("text=Parts of this page have not arrived.")
+    page.unroute_all()
+    page.click("text=Load it again")
+    page.wait_for_selector("text=Choose files")
+    page.wait_for_selector("#late", state="detached")
+
+
 def test_a_socket_that_never_opens_is_given_up(browser: Browser, soloist: Soloist, deaf: str) -> None:
     context = browser.new_context(bypass_csp=True)
     page = context.new_page()
