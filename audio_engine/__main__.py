@@ -150,13 +150,19 @@ def _run(request: Request, as_json: bool) -> None:
 def _said(result: Result, request: Request) -> str:
     names = request.names if isinstance(request, SpeakerRequest) else ()
     lines = [_table(result, names)] if isinstance(result, SpeakerResult) else []
-    if isinstance(result, DenoisingResult) and result.noise_reduction_db is not None:
-        lines.append(f"{result.media.seconds:.1f} s: {result.noise_reduction_db:.1f} dB less noise")
+    if isinstance(result, DenoisingResult):
+        lines.append(_denoised(result))
     if isinstance(result, StemsResult):
         lines += [f"{stem.stem}: {_level(stem.rms_db)} dBFS" for stem in result.stems]
     if isinstance(result, TranscriptionResult):
         lines.append("\n" + (request.output / "transcript.txt").read_text(encoding="utf-8"))
     return "\n".join([*lines, *(f"warning: {warning}" for warning in result.warnings)])
+
+
+def _denoised(result: DenoisingResult) -> str:
+    less = result.noise_reduction_db
+    noise = "silent throughout" if less is None else f"{less:.1f} dB less noise"
+    return f"{result.media.seconds:.1f} s: {noise}, {_level(result.after.loudness_lufs)} LUFS"
 
 
 def _models(options: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from audio_engine import registry
 from audio_engine.__main__ import main
 from audio_engine.formats import parse_rttm
 from audio_engine.options import NOTHING_TO_CLEAN
@@ -74,6 +76,33 @@ def test_what_voices_sound_like_is_said_where_it_is_asked_for(
     assert "; gender male (" in first
     assert main(command) == 0
     assert "gender" not in capsys.readouterr().out
+
+
+def test_less_noise_is_told_with_the_loudness(
+    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = ["--engine", "spectral", "--loudness", "-20"]
+    assert main(["denoise", str(recording), "--output", str(tmp_path / "noise"), *wanted]) == 0
+    assert re.fullmatch(r"5\.0 s: [\d.]+ dB less noise, -20\.0 LUFS\n", capsys.readouterr().out)
+    soundfile.write(tmp_path / "silence.wav", np.zeros(16_000), 16_000)
+    assert main(["denoise", str(tmp_path / "silence.wav"), "--output", str(tmp_path / "silence"), *wanted]) == 0
+    said, warning = capsys.readouterr().out.splitlines()
+    assert said == "1.0 s: silent throughout, - LUFS"
+    assert warning.startswith("warning: The recording is too silent")
+
+
+def test_what_auto_lacks_is_told_once(
+    recording: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("SOLOIST_MODELS_DIR", str(tmp_path))
+    monkeypatch.setattr(registry, "_prepared", set())
+    assert main(["transcribe", str(recording), "--output", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.startswith("ENGINE_UNAVAILABLE: No engine for transcription is installed")
+    assert not caplog.records
 
 
 def test_probe_tells_what_a_recording_is(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
