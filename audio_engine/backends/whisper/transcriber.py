@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ...errors import EngineError
-from ...memory import Samples, short_of_memory
+from ...memory import Samples, release_pages, short_of_memory
 from ...models import MODELS, locate
 from ...models.needs import not_here, too_large
 from ...models.offline import go_offline
@@ -72,6 +72,7 @@ class WhisperTranscriber(Transcriber):
                 language,
                 lambda end: progress("transcription", bisect_left(ends, end) / len(ends)),
             )
+            release_pages(pcm)
             segments += piece
             if not language:
                 language, probability = info.language, float(info.language_probability)

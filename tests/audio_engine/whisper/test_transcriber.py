@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import socket
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -212,6 +213,24 @@ def test_no_more_than_a_piece_is_in_memory(backend, monkeypatch):
     backend.transcribe(pcm, [(30.0 * n, 30.0 * n + 29.0) for n in range(count)], "en", ignore_progress)
     assert len(sizes) == 2
     assert max(sizes) < 50e6
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the process's memory from /proc")
+def test_of_a_recording_on_the_disk_no_more_than_a_piece_stays_in_memory(backend, tmp_path, monkeypatch):
+    backend.load()
+    monkeypatch.setattr(BatchedInferencePipeline, "_batched_segments_generator", lambda *_: iter(()))
+    monkeypatch.setattr(transcriber, "WINDOWS_A_PIECE", 2)
+    (tmp_path / "pcm").write_bytes(bytes(12 * 30 * 16_000 * 4))
+    pcm = np.memmap(tmp_path / "pcm", np.float32, "r")
+    before = mapped()
+    backend.transcribe(pcm, [(30.0 * n, 30.0 * n + 29.0) for n in range(12)], "en", ignore_progress)
+    assert mapped() - before < 4 << 10  # of 23 MB
+
+
+def mapped() -> int:
+    """KiB of files that this process holds in memory."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssFile"))
+    return int(line.split()[1])
 
 
 # --- what may be missing
