@@ -1,4 +1,4 @@
-"""Whether memory grows with the recording where networks take sounds apart, each run in a process of its own:
+"""Whether memory grows with the recording where networks take sounds apart or hear words, in a process for each run:
 `python -m benchmarks.separation_length DATA FOLDER [MINUTES ...]`; see `recordings` for DATA.
 
 The networks are of the true architectures, rates and windows, but small and with random weights, so that an hour does
@@ -36,6 +36,7 @@ WORK = {
     "stems, basic": ("stems", "--engine", "basic"),
     "extract, pixit": ("extract", "--separator", "pixit"),
     "extract, htdemucs-vocals": ("extract", "--clean-background", "--cleaner", "htdemucs-vocals"),
+    "transcribe, whisper": ("transcribe", "--engine", "whisper-large-v3-turbo", "--language", "en"),
 }
 
 
@@ -66,10 +67,12 @@ from fractions import Fraction
 from pathlib import Path
 from tests.audio_engine.demucs import tiny
 from tests.audio_engine.pixit import random_pixit
+from tests.audio_engine.whisper import tiny as words
 SMALL = tiny.TINY | {"samplerate": 44_100, "segment": Fraction(39, 5)}
 folder = Path(sys.argv[1])
 tiny.write(folder / "htdemucs", "htdemucs", SMALL)
 random_pixit.pixit(folder)
+words.whisper(folder / "whisper-large-v3-turbo")
 """
 
 
