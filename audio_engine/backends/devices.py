@@ -60,6 +60,16 @@ def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     return tensor.to(device, non_blocking=device.type == "cuda")
 
 
+def received(tensor: torch.Tensor) -> Outputs:
+    """`tensor` in the CPU's memory: pinned memory, which PyTorch keeps for the next one, where it is on a GPU. That
+    writes there by itself; into any other memory, what it has goes by way of the driver's own.
+    """
+    if tensor.device.type != "cuda":
+        found: Outputs = tensor.cpu().numpy()
+        return found
+    return torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(tensor).numpy()
+
+
 def release_cache() -> None:
     """Hand back what PyTorch keeps of a GPU's memory for later: neither CTranslate2 nor another process can have it."""
     torch.cuda.empty_cache()  # nothing where CUDA is not in use
@@ -128,7 +138,7 @@ class WithinMemory:
                 done += most
                 continue
             _free_memory()  # out of the handler, whose traceback holds what the network had
-        return np.concatenate(outputs)
+        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
     def _computed(self, *parts: Sliceable) -> Outputs:
         if len(parts[0]) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from weakref import WeakSet
 
 import numpy as np
@@ -11,9 +12,10 @@ import torch
 
 from audio_engine import registry
 from audio_engine.backends.base import Backend
-from audio_engine.backends.devices import WithinMemory, out_of_memory, place_best
+from audio_engine.backends.devices import WithinMemory, out_of_memory, place_best, received
 from audio_engine.backends.precision import convolutions_in_tf32
 from audio_engine.errors import EngineError
+from tests.audio_engine.pretended_gpu import GPU, pretended
 
 
 @pytest.fixture
@@ -57,6 +59,30 @@ def test_a_gpu_that_is_not_used_keeps_no_memory(a_gpu, monkeypatch: pytest.Monke
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append(networks.tried[-1]))
     place_best(networks)
     assert given_back == ["cpu"]  # after what was placed halfway has left it
+
+
+def test_what_fits_at_once_is_not_copied():
+    made = np.ones((4, 2), dtype=np.float32)
+    assert WithinMemory(lambda _: made)(torch.zeros(4)) is made
+
+
+def test_what_a_gpu_made_comes_back_into_memory_that_it_can_write_to(monkeypatch: pytest.MonkeyPatch):
+    pinned: list[bool] = []
+    empty = torch.empty
+
+    def noted(*args: Any, pin_memory: bool = False, **options: Any) -> torch.Tensor:
+        pinned.append(pin_memory)
+        return empty(*args, **options)
+
+    monkeypatch.setattr(torch, "empty", noted)
+    values = torch.arange(6, dtype=torch.float32).reshape(2, 3)
+    with pretended() as gpu:
+        there = values.to(GPU).transpose(0, 1)
+        gpu.reset()
+        assert received(there).tolist() == [[0, 3], [1, 4], [2, 5]]
+        assert (gpu.down, gpu.waits, pinned) == (24, 1, [True])
+    assert received(values).tolist() == values.tolist()
+    assert pinned == [True]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from demucs.apply import BagOfModels
 
-from ..devices import Appetite, Outputs, WithinMemory
+from ..devices import Appetite, Outputs, WithinMemory, received
 from ..precision import convolutions_in_tf32
 
 Estimator = Callable[[torch.Tensor], Outputs]
@@ -68,4 +68,4 @@ class Networks:
                 for row, number in counting:
                     mean[:, row] += weights[number] * found[:, number]
         totals = [sum(weights[number] for weights in self._bag.weights) for number in numbers]
-        return (mean / torch.tensor(totals, device=self.device)[:, None, None]).cpu().numpy()
+        return received(mean / torch.tensor(totals, device=self.device)[:, None, None])

@@ -13,7 +13,7 @@ import torch
 from ...errors import EngineError
 from ...models import Model, locate
 from ...models.needs import unusable
-from ..devices import Appetite, Outputs, WithinMemory, place_best
+from ..devices import Appetite, Outputs, WithinMemory, place_best, received
 from ..precision import convolutions_in_tf32
 
 ARCHITECTURE = "pyannote.audio.models.separation.ToTaToNet"
@@ -54,8 +54,7 @@ class StreamNetwork:
     def _forward(self, windows: torch.Tensor) -> Outputs:
         with torch.inference_mode():
             _, streams = self._network(windows[:, None].to(self._network.device))
-            found: Outputs = streams.float().transpose(1, 2).cpu().numpy()
-        return found
+            return received(streams.float().transpose(1, 2))
 
 
 def load_network(separation: Model, wavlm: Model) -> StreamNetwork:

@@ -19,7 +19,7 @@ from pyannote.core import Annotation, SlidingWindow, SlidingWindowFeature
 
 from ...memory import Samples, release_pages
 from ...types import SpeakerBounds
-from ..devices import Appetite, Outputs, WithinMemory, release_cache, sent
+from ..devices import Appetite, Outputs, WithinMemory, received, release_cache, sent
 from ..precision import fast_bf16
 from .batching import Batch, Windows, batches
 from .clustering import MOST_EMBEDDINGS, RestrainedAgglomerative, RestrainedVBx
@@ -267,7 +267,7 @@ class FastSpeakerDiarization(ExactSpeakerDiarization):
                 embeddings.append(self._embedding.model_.forward_embedding(inside, weights=weights[there, speaker]))
         windows = torch.cat([taken[rows] for rows in speaking]).numpy()
         speakers = np.repeat(np.arange(len(speaking)), [len(rows) for rows in speaking])
-        found[windows, speakers] = torch.cat(embeddings).cpu().numpy()  # in one go: the device is waited for each time
+        found[windows, speakers] = received(torch.cat(embeddings))  # in one go: the device is waited for each time
         return found
 
     def _frames(self, features: torch.Tensor) -> torch.Tensor:
