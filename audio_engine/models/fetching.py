@@ -142,7 +142,7 @@ def no_connection() -> tuple[type[Exception], ...]:
     """With what the hub's HTTP library raises, which is not the same one in all of its versions."""
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    transport = [base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception) and base is not OSError]
+    transport = [kind for kind in HfHubHTTPError.__mro__[1:] if kind.__module__ != "builtins"]
     return (LocalEntryNotFoundError, ConnectionError, TimeoutError, *transport)
 
 
