@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..memory import Samples
+from ..memory import Samples, release_pages
 from ..types import Turn
 from .transcript import Span
 
@@ -58,7 +58,8 @@ def _quietest(pcm: Samples, start: float, end: float) -> float:
     """The middle of the quietest LOUDNESS_SECONDS between `start` and `end`; of several, the last."""
     size = round(LOUDNESS_SECONDS * RATE)
     first = round(start * RATE)
-    signal = np.asarray(pcm[first : round(end * RATE)], dtype=np.float64)
+    signal = np.array(pcm[first : round(end * RATE)], dtype=np.float64)
+    release_pages(pcm)
     blocks = signal[: len(signal) // size * size].reshape(-1, size)
     power = (blocks**2).mean(axis=1)
     quietest = len(power) - 1 - int(np.argmin(power[::-1]))

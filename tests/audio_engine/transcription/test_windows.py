@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from audio_engine.transcription.windows import MARGIN, RATE, speech, windows
 from audio_engine.types import Turn
+from tests.audio_engine.resident import mapped
 
 
 def noise(seconds: float) -> np.ndarray:
@@ -51,3 +54,13 @@ def test_windows_hold_all_speech_of_a_long_talk_once():
 
 def test_silence_gives_no_windows():
     assert windows([], noise(3), 30.0) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the process's memory from /proc")
+def test_of_a_long_talk_on_the_disk_nothing_stays_in_memory(tmp_path: Path):
+    seconds = 600
+    (tmp_path / "pcm").write_bytes(bytes(4 * seconds * RATE))
+    pcm = np.memmap(tmp_path / "pcm", np.float32, "r")
+    before = mapped()
+    assert len(windows([Turn(0.0, seconds, 0)], pcm, 30.0)) >= 20
+    assert mapped() - before < 2 << 10  # of 13 MB

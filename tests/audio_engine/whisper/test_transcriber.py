@@ -25,6 +25,7 @@ from audio_engine.models import MODELS
 from audio_engine.progress import ignore_progress
 from audio_engine.transcription.languages import LANGUAGES, language_code
 from audio_engine.types import Stage
+from tests.audio_engine.resident import mapped
 
 from .conftest import NAME
 
@@ -225,12 +226,6 @@ def test_of_a_recording_on_the_disk_no_more_than_a_piece_stays_in_memory(backend
     before = mapped()
     backend.transcribe(pcm, [(30.0 * n, 30.0 * n + 29.0) for n in range(12)], "en", ignore_progress)
     assert mapped() - before < 4 << 10  # of 23 MB
-
-
-def mapped() -> int:
-    """KiB of files that this process holds in memory."""
-    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssFile"))
-    return int(line.split()[1])
 
 
 # --- what may be missing
