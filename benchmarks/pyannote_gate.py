@@ -1,10 +1,11 @@
 """What our modes cost in DER (collar 0, overlap scored) with community-1's true weights:
-`python -m benchmarks.pyannote_gate DATA MODELS [--modes MODE ...] [--only PART] [--scripted]`.
+`python -m benchmarks.pyannote_gate DATA MODELS [--modes MODE ...] [--only PART] [--scripted] [--made NUMBER]`.
 
-DATA's `manifest.csv` names the recordings and their references, MODELS is a models folder. The first of the modes is
-what the others are compared with: `exact` is pyannote.audio's own pipeline, and `fast` finds the same. By the design,
-`shared` may move the DER of all recordings together by 0.3. Cosines are between a voice's embedding in a window of one
-mode and of the other, where somebody is heard for at least a second.
+DATA's `manifest.csv` names the recordings and their references, MODELS is a models folder. With `--made`, DATA holds
+recordings of one speaker each, and that many conversations are made of those that `thin_wespeaker` does not learn from.
+The first of the modes is what the others are compared with: `exact` is pyannote.audio's own pipeline, and `fast` finds
+the same. By the design, `shared` may move the DER of all recordings together by 0.3. Cosines are between a voice's
+embedding in a window of one mode and of the other, where somebody is heard for at least a second.
 
 With `--scripted` the references say who speaks when in each window and which windows' embeddings belong to one voice,
 as for the weights that `thin_wespeaker` makes: each voice of a window goes to the speaker whose embeddings' mean is the
@@ -15,6 +16,7 @@ any change of an embedding. The interval is that of 95 % of bootstrap samples of
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +29,15 @@ from pyannote.metrics.diarization import DiarizationErrorRate
 from audio_engine import Turn
 from audio_engine.backends.pyannote.loading import PIPELINES
 from audio_engine.memory import Samples
+from audio_engine.training.frame_head import packaged_silero, read_voices
 
 from .community_1 import Run, models, ours, run
 from .precision import annotation
 from .pyannote_modes import cosines, windows
 from .pyannote_pipeline import WINDOW, activity, speaking
-from .recordings import HEARD, annotated
+from .recordings import HEARD, Signal, annotated, made
 from .rounds import print_machine
+from .thin_wespeaker import held_out
 
 ENOUGH = 1.0  # second of a voice
 SAMPLES = 2000
@@ -46,6 +50,7 @@ def main() -> None:
     parser.add_argument("--modes", nargs="+", choices=PIPELINES, default=["fast", "shared"])
     parser.add_argument("--only", default="", help="recordings whose name holds this")
     parser.add_argument("--scripted", action="store_true", help="take the segmentation from the references")
+    parser.add_argument("--made", type=int, default=0, help="conversations to make of single speakers' recordings")
     options = parser.parse_args()
     print_machine()
     totals = {mode: DiarizationErrorRate() for mode in options.modes}
@@ -54,7 +59,7 @@ def main() -> None:
         pipelines = {mode: ours(mode) for mode in options.modes}
     alike: dict[str, list[np.ndarray]] = {mode: [] for mode in others}
     errors: dict[str, list[dict[str, Any]]] = {mode: [] for mode in options.modes}
-    for name, pcm, turns in annotated(options.data, options.only):
+    for name, pcm, turns in recordings(options):
         for pipeline in pipelines.values() if options.scripted else ():
             script(pipeline, turns, len(pcm) / HEARD)
         heard = enough(pipelines[first], pcm)
@@ -74,6 +79,12 @@ def main() -> None:
             f"{mode}: {moved:+.2f} to {first} ({low:+.2f} to {high:+.2f}); "
             f"cosines median {np.median(found):.4f}, least {found.min():.4f}"
         )
+
+
+def recordings(options: argparse.Namespace) -> Iterator[tuple[str, Signal, tuple[Turn, ...]]]:
+    if not options.made:
+        return annotated(options.data, options.only)
+    return made(held_out(read_voices(options.data, packaged_silero())), options.made)
 
 
 def script(pipeline: Any, turns: tuple[Turn, ...], seconds: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
 
@@ -14,12 +14,16 @@ import soxr
 
 from audio_engine import Turn
 from audio_engine.formats import parse_rttm
+from audio_engine.training.conversations import FRAME, Mixture, Voice, conversation
 
 from .simulated import read
 
 CODECS = {".mp3": ("libmp3lame", 44_100, "fltp"), ".flac": ("flac", 16_000, "s16")}
 BIT_RATE = 128_000
 HEARD = 16_000
+MADE_SECONDS = 60.0
+MADE_SPEAKERS = (2, 5)
+PAUSE = 0.3  # seconds within a turn
 
 Signal = npt.NDArray[np.float32]
 
@@ -39,6 +43,28 @@ def annotated(data: Path, only: str) -> Iterator[tuple[str, Signal, tuple[Turn, 
                 signal, rate = read(data / row["file"])
                 heard = soxr.resample(signal, rate, HEARD).astype(np.float32)
                 yield row["file"], heard, parse_rttm((data / row["rttm"]).read_text())
+
+
+def made(voices: Sequence[Voice], count: int) -> Iterator[tuple[str, Signal, tuple[Turn, ...]]]:
+    """So many conversations of `voices` in rooms and noise, always the same, told as `annotated` tells recordings."""
+    for number in range(count):
+        generator = np.random.default_rng(number)
+        order = [voices[index] for index in generator.permutation(len(voices))]
+        speakers = int(generator.integers(MADE_SPEAKERS[0], MADE_SPEAKERS[1] + 1))
+        mixture = conversation(generator, order[:speakers], MADE_SECONDS, order[speakers:])
+        yield f"made_{number}", mixture.wave, _turns(mixture)
+
+
+def _turns(mixture: Mixture) -> tuple[Turn, ...]:
+    """Who speaks when, with pauses of up to `PAUSE` seconds."""
+    second = HEARD // FRAME
+    found = []
+    for speaker, active in enumerate(mixture.active.T):
+        starts, ends = np.flatnonzero(np.diff(active.astype(int), prepend=0, append=0)).reshape(-1, 2).T
+        apart = starts[1:] - ends[:-1] > PAUSE * second
+        edges = zip(starts[np.append(True, apart)], ends[np.append(apart, True)], strict=True) if len(starts) else ()
+        found += [Turn(start / second, end / second, speaker) for start, end in edges]
+    return tuple(sorted(found, key=lambda turn: turn.start))
 
 
 def mono(path: Path, seconds: float) -> Signal:

@@ -108,9 +108,14 @@ def main() -> None:
     random_models.save(network, folder / "embedding" / "pytorch_model.bin")
     random_models.plda(folder / "plda", sizes)
     random_models.community_configuration(folder)
-    others = voices[::HELD_OUT]
+    others = held_out(voices)
     known = known_again(embedded(network, others))
     logger.info("of %d other voices %.0f %% of crops are known again", len(others), 100 * known)
+
+
+def held_out(voices: Sequence[Voice]) -> Sequence[Voice]:
+    """Those that are not learned from."""
+    return voices[::HELD_OUT]
 
 
 def at_speeds(voices: Sequence[Voice], speeds: Sequence[int]) -> list[Voice]:
