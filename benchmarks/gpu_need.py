@@ -39,7 +39,7 @@ def speakers() -> None:
     with community_1.models(None), mock.patch.object(pipelines, "fast_bf16", return_value=False):
         for mode in ("fast", "shared", "exact"):
             pipeline = community_1.ours(mode)
-            pcm = community_1.recording(59 if mode == "shared" else 10)  # a block of windows, or one
+            pcm = community_1.recording(19 if mode == "shared" else 10)  # a block of windows, or one
             networks = [pipeline._segmentation.model, pipeline._embedding.model_]
             pipeline.segmentation_batch_size = pipeline.embedding_batch_size = 1
             tell(f"community-1, {mode}", networks, partial(community_1.run, pipeline, pcm))

@@ -2,7 +2,7 @@
 
 Seconds are the processor's, so that other programs do not count, and each round runs all of them on the same recording;
 figures are medians over the rounds. An hour is told by its windows, of which a short recording has fewer for each of
-its seconds; `shared` needs 59 s to have a whole block of them. The networks have community-1's architecture and size,
+its seconds; `shared` needs 19 s to have a whole block of them. The networks have community-1's architecture and size,
 with random weights unless `--models` names a models folder with the true ones.
 """
 

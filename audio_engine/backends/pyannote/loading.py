@@ -30,7 +30,7 @@ PIPELINES: dict[Mode, type[ExactSpeakerDiarization]] = {
 # step of a recurrent layer takes much the same time for few windows and for many, so segmentation has many, of 11 MB
 # each; of convolutions more at once are no faster and take memory. On a CPU embedding is fastest one by one: its layers
 # stay in the cache.
-GPU_BATCHES: dict[Mode, tuple[int, int]] = {"fast": (128, 32), "shared": (128, 4)}
+GPU_BATCHES: dict[Mode, tuple[int, int]] = {"fast": (128, 32), "shared": (128, 16)}
 CPU_BATCHES = 8, 1
 
 

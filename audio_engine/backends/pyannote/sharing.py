@@ -1,8 +1,10 @@
 """The embedding network hears each part of a recording once, for all of the windows that lie over it.
 
-pyannote.audio has it hear windows of ten seconds that start every second, and so ten times over. What changes: near
-the edges of a window the network hears what lies beyond them, where pyannote.audio's hears nothing; and what is
-subtracted from the log mels of a frame is the mean of ten seconds around it, not that of each window that it is in.
+pyannote.audio has it hear windows of ten seconds that start every second, and so ten times over. What changes: from the
+log mels of a frame pyannote.audio subtracts the mean of each window that it is in, so that it has ten versions; here it
+has one, from which the mean of these means is subtracted. That is most of what changes an embedding, and the fewer
+windows share a version, the less. Near the edges of a window the network hears what lies beyond them, where
+pyannote.audio's hears nothing, and where a window starts between two frames, it takes those that lie in it.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from .batching import Batch, Windows, batches
 from .blocks import Blocks
 from .pipelines import Activity, FastSpeakerDiarization, within
 
-MOST_WINDOWS = 50  # in a block, which is 59 s long then: the longer it is, the less is heard again in the next
+MOST_WINDOWS = 10  # in a block, which is 19 s long then: the fewer, the nearer to pyannote.audio, and the more work
 SUBSAMPLING = 8  # frames of log mels for each frame of the network, in all of WeSpeaker's ResNets
 
 
@@ -76,7 +78,8 @@ class SharedSpeakerDiarization(FastSpeakerDiarization):
         with torch.inference_mode():
             features = model.compute_fbank(waveforms.to(self._embedding.device))
             if model.hparams.fbank_centering_span is None:
-                features = features - running_mean(features, self._mels_of_window)
+                hop = round(1000 * self._segmentation.step / model.hparams.frame_shift)
+                features = features - mean_of_means(features, self._mels_of_window, hop)
             return self._frames(features)
 
     @functools.cached_property
@@ -94,11 +97,12 @@ def _cut(block: torch.Tensor, places: torch.Tensor, windows: torch.Tensor) -> to
     return block[..., inside].movedim(-2, 0).contiguous()  # or pooling would copy it for each speaker
 
 
-def running_mean(features: torch.Tensor, span: int) -> torch.Tensor:
-    """The mean of the `span` frames around each, near an edge of those next to it. `features` and the result have the
-    shape (batch, frames, any).
+def mean_of_means(features: torch.Tensor, span: int, hop: int) -> torch.Tensor:
+    """For each frame the mean of the means of the windows that it is in, `span` frames each, one every `hop`; zero for
+    frames in none. `features` and the result have the shape (batch, frames, any).
     """
-    sums = torch.nn.functional.pad(features.cumsum(dim=1), (0, 0, 1, 0))
-    frames = torch.arange(features.shape[1], device=features.device)
-    starts = (frames - span // 2).clamp(0, features.shape[1] - span)
-    return (sums[:, starts + span] - sums[:, starts]) / span
+    means = features.unfold(1, span, hop).mean(dim=-1)
+    starts = hop * torch.arange(means.shape[1], device=features.device)
+    since = torch.arange(features.shape[1], device=features.device)[:, None] - starts
+    inside = ((since >= 0) & (since < span)).to(features.dtype)
+    return inside @ means / inside.sum(dim=1, keepdim=True).clamp(min=1)

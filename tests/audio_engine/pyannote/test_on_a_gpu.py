@@ -47,7 +47,7 @@ def on_cpu(tiny_models: Path, heard: Samples) -> dict[Mode, Any]:
     return found | {"exact": found["fast"]}
 
 
-@pytest.mark.parametrize(("mode", "embedded"), [("exact", 32), ("fast", 6), ("shared", 1)])
+@pytest.mark.parametrize(("mode", "embedded"), [("exact", 32), ("fast", 6), ("shared", 2)])
 def test_on_a_gpu_is_found_what_is_found_on_the_cpu_and_the_recording_goes_there_about_once_for_each_network(
     models: Path, heard: Samples, on_cpu: dict[Mode, Any], mode: Mode, embedded: int
 ):
