@@ -65,12 +65,9 @@ class SharedSpeakerDiarization(FastSpeakerDiarization):
         (blocks, windows, speakers, frames) and the `places` of their frames in the block, (blocks, windows, frames).
         """
         with torch.inference_mode():
-            return np.stack(
-                [
-                    self._pooled_where_heard(functools.partial(_cut, block, places[number]), masks[number])
-                    for number, block in enumerate(self._heard(waveforms))
-                ]
-            )
+            cut = functools.partial(_cut, self._heard(waveforms), places)
+            found = self._pooled_where_heard(cut, masks.flatten(0, 1))
+        return found.reshape(*masks.shape[:3], -1)
 
     def _heard(self, waveforms: torch.Tensor | Batch) -> torch.Tensor:
         """The backbone's frames of whole blocks, shape (blocks, channels, mels, frames)."""
@@ -91,10 +88,11 @@ class SharedSpeakerDiarization(FastSpeakerDiarization):
         ).shape[1]
 
 
-def _cut(block: torch.Tensor, places: torch.Tensor, windows: torch.Tensor) -> torch.Tensor:
-    """The frames of `windows` in a block, shape (windows, channels, mels, frames)."""
-    inside = sent(places[windows].clamp(max=block.shape[-1] - 1), block.device)
-    return block[..., inside].movedim(-2, 0).contiguous()  # or pooling would copy it for each speaker
+def _cut(blocks: torch.Tensor, places: torch.Tensor, windows: torch.Tensor) -> torch.Tensor:
+    """The frames of `windows`, counted through all blocks, shape (windows, channels, mels, frames)."""
+    rows, inside = windows // places.shape[1], places.flatten(0, 1)[windows].clamp(max=blocks.shape[-1] - 1)
+    rows, inside = sent(rows[:, None], blocks.device), sent(inside, blocks.device)
+    return blocks.movedim(-1, 1)[rows, inside].movedim(1, -1).contiguous()  # or pooling would copy it for each speaker
 
 
 def mean_of_means(features: torch.Tensor, span: int, hop: int) -> torch.Tensor:
