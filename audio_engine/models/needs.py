@@ -17,7 +17,7 @@ OF_CUDA = 500  # megabytes that CUDA and its libraries take for themselves, abou
 # Whisper the weights alone.
 GPU_MEGABYTES = {
     "pyannote": 90,
-    "pyannote-shared": 340,
+    "pyannote-shared": 140,
     "pyannote-exact": 90,
     "pyannote-3.1": 90,
     "pixit": 1400,
